@@ -1,0 +1,5 @@
+"""Run edgekit as `python -m edgekit`."""
+
+from edgekit.cli.app import main
+
+main()

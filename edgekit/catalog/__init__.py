@@ -1,0 +1,1 @@
+"""The models that exist: shapes, files, scores; read from profiles/models."""

@@ -1,0 +1,55 @@
+"""The `edgekit` command: its subcommands, and every error turned into one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from edgekit import __version__
+from edgekit.cli import chat, convert, demo, modelfile, output, pick, probe, run
+from edgekit.errors import EdgekitError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+# Command modules import nothing heavy at their top: `edgekit --help` starts at once.
+for module in (probe, pick, convert, modelfile, run, chat, demo):
+    app.command(module.__name__.rpartition(".")[2])(module.command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        output.write(f"edgekit {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Gemma 4 on the machine you already have: pick, convert, talk, package. Offline."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 could not, 2 wrong usage."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments or bool(os.environ.get("EDGEKIT_DEBUG"))
+    try:
+        app(args=arguments, prog_name="edgekit")
+    except Exception as problem:
+        if debug:
+            raise
+        output.error(_explain(problem))
+        sys.exit(1)
+
+
+def _explain(problem: Exception) -> str:
+    if isinstance(problem, EdgekitError):
+        return str(problem)
+    if isinstance(problem, OSError):
+        return f"{problem.strerror or problem}" + (f": {problem.filename}" if problem.filename else "")
+    return f"unexpected {type(problem).__name__}: {problem} (run again as `edgekit --debug ...` and report it)"

@@ -1,0 +1,85 @@
+"""All printing: data to stdout, hints, progress and errors to stderr, plain text where there is no terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+
+class Step(Protocol):
+    """Reports how far a piece of long work has come."""
+
+    def __call__(self, done: float, total: float, text: str = "") -> None:
+        """Show that `done` of `total` is finished and, in a few words, what is being worked on."""
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty())
+
+
+def show(renderable: RenderableType) -> None:
+    """Print text, a table or a panel to stdout."""
+    _console(stderr=False).print(renderable)
+
+
+def write(text: str) -> None:
+    """Write text to stdout as it is, at once: for answers that stream."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def hint(text: str) -> None:
+    """Print a suggestion or a warning to stderr, dimmed in a terminal."""
+    from rich.text import Text
+
+    _console(stderr=True).print(Text(text, style="dim"))
+
+
+def error(text: str) -> None:
+    """Print one line to stderr: why a command could not go on and what to do."""
+    from rich.text import Text
+
+    line = " ".join(text.split())
+    _console(stderr=True).print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)
+
+
+def json_object(value: object) -> None:
+    """Print one JSON object to stdout, dataclasses and paths included."""
+    sys.stdout.write(json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n")
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)
+
+
+def size(count: float) -> str:
+    """Return a byte count as people read it: MiB below one GiB, GiB above."""
+    return f"{count / GIB:.2f} GiB" if count >= GIB else f"{count / MIB:.1f} MiB"
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Step]:
+    """Show a progress bar on stderr while the body runs; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total, text="": None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[text]}"), console=_console(stderr=True), transient=True) as bars:
+        task = bars.add_task(title, total=None, text="")
+        yield lambda done, total, text="": bars.update(task, completed=done, total=total, text=text)

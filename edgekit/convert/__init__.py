@@ -1,0 +1,1 @@
+"""From a checkpoint and its adapters to files that run elsewhere."""

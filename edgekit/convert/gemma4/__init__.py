@@ -1,0 +1,1 @@
+"""Gemma 4: from Hugging Face names and shapes to GGUF names and shapes."""

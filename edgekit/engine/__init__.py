@@ -1,0 +1,1 @@
+"""llama.cpp through the C bindings of llama-cpp-python."""

@@ -1,0 +1,21 @@
+"""The errors that a person may see."""
+
+
+class EdgekitError(Exception):
+    """A command cannot go on; the message is one line that says why and what to do."""
+
+
+class FileError(EdgekitError):
+    """A file is missing, damaged, of the wrong kind or unsafe."""
+
+
+class DoesNotFitError(EdgekitError):
+    """Something needs more memory or disk than there is."""
+
+
+class AdapterError(EdgekitError):
+    """An adapter does not belong to the checkpoint."""
+
+
+class UnsupportedError(EdgekitError):
+    """A model, format or input is sound, but edgekit or the loaded model cannot take it."""

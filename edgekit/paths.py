@@ -1,0 +1,54 @@
+"""Where edgekit keeps things on disk: the only module that knows."""
+
+from pathlib import Path
+
+import platformdirs
+
+_PACKAGE = Path(__file__).parent
+_APP = "edgekit"
+
+
+def _shipped(name: str) -> Path:
+    # In a wheel the top-level folders lie inside the package; in a checkout, beside it.
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def profiles_directory() -> Path:
+    """Return the folder that holds machines/*.toml and models/*.toml."""
+    return _shipped("profiles")
+
+
+def modelfiles_directory() -> Path:
+    """Return the folder that holds one Modelfile per variant."""
+    return _shipped("modelfiles")
+
+
+def demo_directory() -> Path:
+    """Return the folder of the bundled model, its adapter and its samples."""
+    return _PACKAGE / "demo"
+
+
+def demo_checkpoint() -> Path:
+    """Return the bundled checkpoint, gemma4-pico."""
+    return demo_directory() / "gemma4-pico"
+
+
+def demo_adapter() -> Path:
+    """Return the bundled adapter, which makes gemma4-pico answer in French."""
+    return demo_directory() / "french"
+
+
+def demo_samples() -> Path:
+    """Return the folder of pictures and sounds to ask gemma4-pico about."""
+    return demo_directory() / "samples"
+
+
+def cache_directory() -> Path:
+    """Return the folder for what can be made again."""
+    return Path(platformdirs.user_cache_dir(_APP))
+
+
+def data_directory() -> Path:
+    """Return the folder for what a person would miss."""
+    return Path(platformdirs.user_data_dir(_APP))

@@ -1,0 +1,1 @@
+"""The terminal application: one widget per file, its style sheet beside it."""
