@@ -1,0 +1,74 @@
+"""The command's shell: help, exit codes, one line for every error, and a quick start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from edgekit import __version__
+from edgekit.cli import app, output
+from edgekit.errors import FileError
+
+COMMANDS = ["probe", "pick", "convert", "modelfile", "run", "chat", "demo"]
+HEAVY = ["llama_cpp", "numpy", "gguf", "textual", "PIL", "av", "jinja2", "huggingface_hub", "psutil", "safetensors"]
+
+
+def test_help_lists_every_command(edgekit):
+    result = edgekit("--help")
+    assert result.returncode == 0
+    assert [name for name in COMMANDS if f"  {name} " not in result.stdout] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(edgekit, name):
+    result = edgekit(name, "--help")
+    assert result.returncode == 0
+    assert result.stdout.startswith(f"Usage: edgekit {name}")
+
+
+def test_version(edgekit):
+    assert edgekit("--version").stdout == f"edgekit {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["nope"], ["--nope"], ["pick", "--nope"]])
+def test_wrong_usage_is_exit_code_2(edgekit, arguments):
+    assert edgekit(*arguments).returncode == 2
+
+
+def test_the_command_line_imports_nothing_heavy():
+    code = f"import sys, edgekit.cli.app; print([name for name in {HEAVY} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("problem", "line"),
+    [
+        (FileError("x.gguf is cut;\n  download it again"), "error: x.gguf is cut; download it again\n"),
+        (OSError(28, "No space left on device", "out.gguf"), "error: No space left on device: out.gguf\n"),
+    ],
+)
+def test_an_error_is_one_line(monkeypatch, capsys, problem, line):
+    def fail(**_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(app, "app", fail)
+    with pytest.raises(SystemExit) as stop:
+        app.main(["probe"])
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == line
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    def fail(**_: object) -> None:
+        raise FileError("x")
+
+    monkeypatch.setattr(app, "app", fail)
+    with pytest.raises(FileError):
+        app.main(["--debug", "probe"])
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0.0 MiB"), (3 << 19, "1.5 MiB"), (5 << 29, "2.50 GiB")])
+def test_sizes_read_as_people_read_them(count, text):
+    assert output.size(count) == text
