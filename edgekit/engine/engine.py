@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ctypes
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from edgekit.engine import native
+from edgekit.engine.cache import Cache, Prompt, entries
+from edgekit.engine.native import llama
+from edgekit.engine.projector import MediaInput, Projector
+from edgekit.engine.sampling import Sampler, Sampling
+from edgekit.engine.threads import physical_cores
+from edgekit.engine.vocabulary import Vocabulary
+from edgekit.errors import FileError, UnsupportedError
+
 if TYPE_CHECKING:
+    from edgekit.engine.media import Picture, Sound
     from edgekit.fit.plan import Plan
+
+_POLL = 0.02
 
 
 class Engine:
@@ -17,17 +33,37 @@ class Engine:
     One thread at a time may use it.
     """
 
+    def __init__(self, plan: Plan, model: int, load_started: float) -> None:
+        self._resources = ExitStack()
+        self._resources.callback(llama.llama_model_free, model)
+        try:
+            self._plan, self._model = plan, model
+            threads = plan.threads or physical_cores()
+            self.vocabulary = Vocabulary(model)
+            self.cache = Cache(plan, model, threads, plan.batch_threads or threads)
+            self._resources.callback(self.cache.close)
+            self._projector = self._load_projector(threads)
+        except BaseException:
+            self._resources.close()
+            raise
+        self._load_seconds = time.perf_counter() - load_started
+
     @classmethod
     def open(cls, plan: Plan, on_progress: Callable[[float], None] | None = None) -> Engine:
         """Load what the plan names; `on_progress` hears fractions from 0 to 1.
 
         Raises FileError where a file is missing, damaged or of another model, and DoesNotFitError where memory ends.
         """
-        raise NotImplementedError
+        started = time.perf_counter()
+        check_gguf(plan.model)
+        if plan.projector:
+            check_gguf(plan.projector)
+        native.start()
+        return cls(plan, _load_model(plan, on_progress), started)
 
     def close(self) -> None:
         """Give the memory back; harmless when done twice."""
-        raise NotImplementedError
+        self._resources.close()
 
     def __enter__(self) -> Engine:
         return self
@@ -37,52 +73,160 @@ class Engine:
     ) -> None:
         self.close()
 
+    def _load_projector(self, threads: int) -> Projector | None:
+        if not self._plan.projector:
+            return None
+        projector = Projector(
+            self._plan.projector,
+            self._model,
+            threads=threads,
+            flash_attention=self._plan.flash_attention,
+            gpu=self._plan.gpu_layers != 0,
+        )
+        self._resources.callback(projector.close)
+        return projector
+
     @property
     def plan(self) -> Plan:
         """Return the plan that was opened."""
-        raise NotImplementedError
+        return self._plan
 
     @property
     def model_path(self) -> Path:
         """Return the file of the weights."""
-        raise NotImplementedError
+        return self._plan.model
 
     @property
     def name(self) -> str:
         """Return what the file calls the model, or its file name."""
-        raise NotImplementedError
+        return self.metadata("general.name") or self.model_path.stem
 
     @property
     def description(self) -> str:
         """Return the architecture, size and quantization as llama.cpp says them."""
-        raise NotImplementedError
+        text = ctypes.create_string_buffer(256)
+        llama.llama_model_desc(self._model, text, len(text))
+        return text.value.decode()
 
     @property
     def context(self) -> int:
         """Return how many tokens the cache holds."""
-        raise NotImplementedError
+        return self.cache.size
 
     @property
     def load_seconds(self) -> float:
         """Return how long loading took."""
-        raise NotImplementedError
+        return self._load_seconds
 
     @property
     def chat_template(self) -> str:
         """Return the Jinja template in the file."""
-        raise NotImplementedError
+        template: bytes | None = llama.llama_model_chat_template(self._model, None)
+        if template is None:
+            raise UnsupportedError(f"{self.model_path} has no chat template: it is not made for conversations")
+        return template.decode()
 
     @property
     def takes_pictures(self) -> bool:
         """Return whether a projector with vision is loaded."""
-        raise NotImplementedError
+        return self._projector is not None and self._projector.takes_pictures
 
     @property
     def takes_sound(self) -> bool:
         """Return whether a projector with audio is loaded."""
-        raise NotImplementedError
+        return self._projector is not None and self._projector.takes_sound
 
     @property
     def takes_thinking(self) -> bool:
         """Return whether the template can ask for a thought channel."""
-        raise NotImplementedError
+        return "enable_thinking" in self.chat_template
+
+    def metadata(self, key: str) -> str:
+        """Return a value of the file's header as text, or ""."""
+        text = ctypes.create_string_buffer(1024)
+        found = llama.llama_model_meta_val_str(self._model, key.encode(), text, len(text)) >= 0
+        return text.value.decode("utf-8", "replace") if found else ""
+
+    def prepare(self, media: Picture | Sound) -> MediaInput:
+        """Return how a picture or a sound stands in a prompt; UnsupportedError where the model takes none."""
+        if self._projector is None:
+            raise UnsupportedError(f"{self.model_path.name} has no projector: it takes no pictures and no sound")
+        return self._projector.prepare(media)
+
+    def read(self, prompt: Prompt, stop: threading.Event | None = None) -> Iterator[int]:
+        """Compute a prompt; yields how many tokens are in the cache, first those that were there already.
+
+        Raises StoppedError when `stop` is set.
+        """
+        done = self.cache.keep_common(entries(prompt))
+        yield done
+        with self._stopping(stop):
+            yield from self.cache.read(prompt, done, self._projector)
+
+    def write(self, sampling: Sampling, stop: threading.Event | None = None) -> Iterator[int]:
+        """Continue what was read, token by token, without the token that ends the turn.
+
+        Ends after `max_tokens`, at the end of the context or when `stop` is set (StoppedError in the middle of one).
+        """
+        left = self.context - len(self.cache)
+        if sampling.max_tokens is not None:
+            left = min(left, sampling.max_tokens)
+        with Sampler(sampling, self.vocabulary.size, self.vocabulary.suppressed()) as sampler, self._stopping(stop):
+            for _ in range(left):
+                token = sampler.next(self.cache.context)
+                yield token
+                if self.vocabulary.ends(token):
+                    return
+                self.cache.append(token)
+
+    @contextmanager
+    def _stopping(self, stop: threading.Event | None) -> Iterator[None]:
+        # A thread carries the event into llama.cpp's flag, so that a batch of any size ends at once.
+        if stop is None:
+            yield
+            return
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.is_set():
+                if stop.wait(_POLL) and not over.is_set():
+                    self.cache.stop.set()
+                    return
+
+        watcher = threading.Thread(target=watch, name="edgekit-stop", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+            self.cache.stop.clear()
+
+
+def check_gguf(path: Path) -> None:
+    """Refuse what llama.cpp must not be given; FileError says why."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as problem:
+        raise FileError(f"cannot read {path}: {problem.strerror}") from None
+    if magic != b"GGUF":
+        raise FileError(f"{path} is no GGUF file")
+
+
+def _load_model(plan: Plan, on_progress: Callable[[float], None] | None) -> int:
+    params = llama.llama_model_default_params()
+    params.n_gpu_layers = plan.gpu_layers
+    params.use_extra_bufts = plan.repack
+
+    def hear(fraction: float, _data: object) -> bool:
+        if on_progress:
+            on_progress(fraction)
+        return True
+
+    params.progress_callback = llama.llama_progress_callback(hear)
+    native.forget_complaints()
+    model: int | None = llama.llama_model_load_from_file(str(plan.model).encode(), params)
+    if not model:
+        raise FileError(f"cannot load {plan.model}: {native.complaints() or 'llama.cpp gave no reason'}")
+    return model

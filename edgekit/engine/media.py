@@ -1,0 +1,143 @@
+"""Pictures and sounds as Gemma 4 was trained to take them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.errors import FileError, UnsupportedError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+IMAGE_TOKENS = (70, 140, 280, 560, 1120)
+# Pixels of one soft token's side: patches of 16, pooled 3 by 3.
+CELL = 48
+SAMPLE_RATE = 16_000
+LONGEST_SOUND = 30
+# Shorter than one analysis frame of 20 ms there is nothing to hear, and mtmd computes with a negative length.
+_SHORTEST_SOUND = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels of shape (height, width, 3), uint8 RGB; both sides multiples of 48."""
+
+    pixels: np.ndarray[Any, Any]
+
+    @cached_property
+    def digest(self) -> str:
+        """Return a name for the content."""
+        return sha256(repr(self.pixels.shape).encode() + self.pixels.tobytes()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """Samples of shape (length,), float32 from -1 to 1, mono, 16 kHz."""
+
+    samples: np.ndarray[Any, Any]
+
+    @cached_property
+    def digest(self) -> str:
+        """Return a name for the content."""
+        return sha256(self.samples.tobytes()).hexdigest()
+
+
+def picture_size(width: int, height: int, tokens: int) -> tuple[int, int]:
+    """Return width and height in pixels that fill a budget of soft tokens and keep the proportions.
+
+    The rule of transformers' Gemma4ImageProcessor: the largest multiples of 48 within the budget, up or down.
+    """
+    factor = math.sqrt(tokens * CELL * CELL / (width * height))
+    columns = math.floor(factor * width / CELL)
+    rows = math.floor(factor * height / CELL)
+    if not rows:
+        columns, rows = min(width // height, tokens), 1
+    elif not columns:
+        columns, rows = 1, min(height // width, tokens)
+    return columns * CELL, rows * CELL
+
+
+def open_picture(path: Path, tokens: int = 280) -> Picture:
+    """Read a picture and resize it to a token budget; FileError where it is no picture."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return prepare_picture(image, tokens)
+    except FileNotFoundError:
+        raise FileError(f"no such picture: {path}") from None
+    # Pillow raises many kinds for damaged files, SyntaxError and ValueError among them.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
+        raise FileError(f"cannot read the picture {path}: {_first_line(problem)}") from None
+
+
+def prepare_picture(image: Image.Image, tokens: int = 280) -> Picture:
+    """Turn an image upright, onto white and to the size of a token budget."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    if tokens not in IMAGE_TOKENS:
+        raise UnsupportedError(f"{tokens} image tokens: Gemma 4 knows {', '.join(map(str, IMAGE_TOKENS))}")
+    image = _on_white(ImageOps.exif_transpose(image))
+    size = picture_size(image.width, image.height, tokens)
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    return Picture(np.ascontiguousarray(image))
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    if "A" in image.getbands() or image.info.get("transparency") is not None:
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def open_sound(path: Path) -> Sound:
+    """Read the sound of an audio or video file; FileError where it has none or lasts over 30 s."""
+    import av
+    import numpy as np
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise FileError(f"there is no sound in {path}")
+            pieces = list(_samples(container))
+    except FileNotFoundError:
+        raise FileError(f"no such sound: {path}") from None
+    except (av.FFmpegError, ValueError) as problem:
+        raise FileError(f"cannot read the sound {path}: {_first_line(problem)}") from None
+    samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    seconds = len(samples) / SAMPLE_RATE
+    if seconds > LONGEST_SOUND:
+        raise UnsupportedError(f"{path} lasts over {LONGEST_SOUND} s, the most that Gemma 4 hears at once: cut it")
+    if seconds < _SHORTEST_SOUND:
+        raise FileError(f"{path} lasts {seconds:.2f} s: too short to hear anything")
+    return Sound(samples)
+
+
+def _samples(container: Any) -> Any:
+    import av
+
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+    count = 0
+    for frame in container.decode(audio=0):
+        for piece in resampler.resample(frame):
+            yield piece.to_ndarray().reshape(-1)
+            count += piece.samples
+        if count > LONGEST_SOUND * SAMPLE_RATE:
+            return
+    for piece in resampler.resample(None):
+        yield piece.to_ndarray().reshape(-1)
+
+
+def _first_line(problem: Exception) -> str:
+    return (str(problem).splitlines() or [type(problem).__name__])[0]

@@ -1,0 +1,72 @@
+"""llama.cpp's own library: its bindings, its log and its flag to stop."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections import deque
+from functools import cache
+from typing import Any
+
+import llama_cpp.llama_cpp as _llama
+import llama_cpp.mtmd_cpp as _mtmd
+
+# The bindings declare pointers as plain integers and arrays as what they stand for: types would only mislead.
+llama: Any = _llama
+mtmd: Any = _mtmd
+
+_WARNING, _ERROR, _CONTINUED = 2, 3, 5
+_warnings: deque[str] = deque(maxlen=40)
+
+
+def _hear(level: int, text: bytes, _data: object) -> None:
+    line = text.decode("utf-8", "replace")
+    if os.environ.get("EDGEKIT_DEBUG"):
+        sys.stderr.write(line)
+    if level in (_WARNING, _ERROR):
+        _warnings.append(line.strip())
+    elif level == _CONTINUED and _warnings:
+        _warnings[-1] += line.rstrip()
+
+
+# llama.cpp keeps the pointer: the callback must outlive every model.
+_listener = llama.llama_log_callback(_hear)
+
+
+@cache
+def start() -> None:
+    """Start llama.cpp once, with its log kept for `complaints` instead of on the screen."""
+    llama.llama_log_set(_listener, None)
+    mtmd.mtmd_helper_log_set(_listener, None)
+    llama.llama_backend_init()
+
+
+def forget_complaints() -> None:
+    """Drop the warnings heard so far: before a step whose failure will be explained."""
+    _warnings.clear()
+
+
+def complaints() -> str:
+    """Return what llama.cpp warned about since `forget_complaints`, most telling line first, or ""."""
+    lines = [line.partition(": ")[2] or line for line in _warnings if line]
+    return lines[0] if lines else ""
+
+
+class StopFlag:
+    """Ends a running computation from any thread, without Python in between."""
+
+    def __init__(self) -> None:
+        self._text = ctypes.create_string_buffer(2)
+        # ggml asks between any two operations: a Python callback would wait for the interpreter's lock thousands of
+        # times a token. strlen of an empty text is false, of a text of one letter true.
+        self.callback = ctypes.cast(ctypes.CDLL(None).strlen, llama.ggml_abort_callback)
+        self.data = ctypes.cast(self._text, ctypes.c_void_p)
+
+    def set(self) -> None:
+        """Make the running computation end."""
+        self._text[0] = b"!"
+
+    def clear(self) -> None:
+        """Let computations run again."""
+        self._text[0] = b"\0"
