@@ -1,0 +1,83 @@
+"""What the model answers, as it arrives."""
+
+from __future__ import annotations
+
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Markdown, Static
+from textual.widgets.markdown import MarkdownStream
+
+from edgekit.chat.events import Event, Finished, FinishReason, Prefilling, TextPiece, ThoughtPiece, ToolCallPiece
+from edgekit.tui.thought import Thought
+from edgekit.tui.tool_card import ToolCard
+
+_ENDINGS: dict[FinishReason, str] = {
+    "cancelled": "■ stopped",
+    "length": "■ cut here: no room for more tokens",
+}
+
+
+class Answer(Vertical):
+    """Thought, Markdown and tool calls of one turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting = Static(Content("…"), classes="waiting")
+        self._thought: Thought | None = None
+        self._stream: MarkdownStream | None = None
+
+    def on_mount(self) -> None:
+        """Show that the question has arrived."""
+        self.mount(self._waiting)
+
+    async def feed(self, event: Event) -> None:
+        """Show the next event."""
+        if isinstance(event, Prefilling):
+            self._waiting.update(Content(f"reading {event.done} of {event.total} tokens"))
+            return
+        await self._waiting.remove()
+        if isinstance(event, ThoughtPiece):
+            await self._think(event.text)
+            return
+        await self._finish_thought()
+        if isinstance(event, TextPiece):
+            await self._write(event.text)
+        elif isinstance(event, ToolCallPiece):
+            await self._finish_text()
+            await self.mount(ToolCard(event.call))
+        else:
+            await self._finish(event)
+
+    async def abandon(self) -> None:
+        """End the turn where no event Finished comes."""
+        await self._waiting.remove()
+        await self._finish_thought()
+        await self._finish_text()
+
+    async def _think(self, text: str) -> None:
+        if self._thought is None:
+            self._thought = Thought()
+            await self.mount(self._thought)
+        await self._thought.write(text)
+
+    async def _write(self, text: str) -> None:
+        if self._stream is None:
+            markdown = Markdown(open_links=False)
+            await self.mount(markdown)
+            self._stream = Markdown.get_stream(markdown)
+        await self._stream.write(text)
+
+    async def _finish_thought(self) -> None:
+        if self._thought is not None:
+            await self._thought.finish()
+            self._thought = None
+
+    async def _finish_text(self) -> None:
+        if self._stream is not None:
+            await self._stream.stop()
+            self._stream = None
+
+    async def _finish(self, finished: Finished) -> None:
+        await self._finish_text()
+        if ending := _ENDINGS.get(finished.finish_reason):
+            await self.mount(Static(Content(ending), classes="ending"))

@@ -1,0 +1,73 @@
+"""The application: paints at once, loads the model, and leaves cleanly at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from edgekit.tui.attachment import Attachment
+from edgekit.tui.chat_screen import ChatScreen
+from edgekit.tui.model import Model, OpenSession
+from edgekit.tui.theme import DARK, LIGHT, THEMES
+
+# Seconds that leaving waits for native code: one batch of a large model on a small board.
+_PATIENCE = 5.0
+
+
+class ChatApp(App[Exception]):
+    """Talks to a model; its result is why the model could not be loaded."""
+
+    TITLE = "edgekit chat"
+    CSS_PATH = sorted(Path(__file__).parent.glob("*.tcss"))
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", priority=True)]
+
+    def __init__(
+        self,
+        open_session: OpenSession,
+        *,
+        name: str,
+        toy: bool = False,
+        folder: Path | None = None,
+        attachments: Sequence[Attachment] = (),
+    ) -> None:
+        super().__init__()
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.theme = DARK.name
+        self.model = Model(open_session)
+        self._asked_for = name
+        self._chat = ChatScreen(self.model, toy=toy, folder=folder or Path.cwd(), attachments=attachments)
+
+    def on_mount(self) -> None:
+        """Paint, then load."""
+        self.push_screen(self._chat)
+        self._load()
+
+    @work
+    async def _load(self) -> None:
+        status = self._chat.status
+        status.change(model=self._asked_for, activity="loading")
+        try:
+            async for done, total, text in self.model.load():
+                share = f" {done / total:.0%}" if total else ""
+                status.change(activity=" ".join(f"loading{share} {text}".split()))
+        except Exception as problem:
+            self.exit(problem, return_code=1)
+            return
+        if self.model.session is not None:
+            self._chat.show_loaded(self.model.session)
+
+    async def action_quit(self) -> None:
+        """Leave: stop what runs and give the memory back."""
+        self._chat.status.change(activity="leaving")
+        await self.model.close(_PATIENCE if self.model.loaded.is_set() else 0.5)
+        self.exit()
+
+    def action_switch_theme(self) -> None:
+        """Change between dark and light."""
+        self.theme = LIGHT.name if self.current_theme.dark else DARK.name

@@ -1,0 +1,82 @@
+"""A file that goes with the next question, looked at before it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit.chat.message import Media
+from edgekit.errors import FileError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Half blocks hold two pixels each, one above the other.
+PREVIEW_COLUMNS, PREVIEW_ROWS = 40, 12
+PICTURES = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SOUNDS = frozenset({".aac", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
+# What folders list; a file given by its path may have any name.
+SUFFIXES = PICTURES | SOUNDS
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A picture or a sound with what a person wants to see of it."""
+
+    media: Media
+    # "640x480" or "2.1 s".
+    extent: str
+    bytes: int
+    preview: Image | None = None
+
+    @property
+    def label(self) -> str:
+        """Return its name, extent and size in a few words."""
+        mark = "▣" if self.media.kind == "image" else "♪"
+        return f"{mark} {self.media.path.name} · {self.extent} · {_size(self.bytes)}"
+
+
+def read_attachment(path: Path) -> Attachment:
+    """Read a picture's or a sound's outline; FileError where it is neither."""
+    path = path.expanduser().absolute()
+    if path.is_dir():
+        raise FileError(f"{path} is a folder: give one picture or sound")
+    if not path.is_file():
+        raise FileError(f"no such file: {path}")
+    attachment = _read_picture(path) or _read_sound(path)
+    if attachment is None:
+        raise FileError(f"{path.name} is neither a picture nor a sound that can be read")
+    return attachment
+
+
+def _read_picture(path: Path) -> Attachment | None:
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as picture:
+            extent = f"{picture.width}x{picture.height}"
+            # Decodes a large JPEG at a fraction of its size.
+            picture.draft("RGB", (PREVIEW_COLUMNS * 4, PREVIEW_ROWS * 8))
+            preview = ImageOps.exif_transpose(picture).convert("RGBA")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+    preview.thumbnail((PREVIEW_COLUMNS, PREVIEW_ROWS * 2))
+    return Attachment(Media("image", path), extent, path.stat().st_size, preview)
+
+
+def _read_sound(path: Path) -> Attachment | None:
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                return None
+            seconds = (container.duration or 0) / av.time_base
+    except (OSError, ValueError, av.FFmpegError):
+        return None
+    return Attachment(Media("audio", path), f"{seconds:.1f} s", path.stat().st_size)
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 20):.1f} MB" if count >= 1 << 20 else f"{max(count / 1024, 0.1):.1f} KB"

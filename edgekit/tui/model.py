@@ -1,0 +1,86 @@
+"""The model behind the application: loaded, asked and closed without ever holding up the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+from edgekit.chat.events import Event
+from edgekit.chat.message import Message
+from edgekit.chat.session import Session
+from edgekit.tui.feed import Emit, Feed
+
+Progress = tuple[float, float, str]
+
+
+class OnProgress(Protocol):
+    """Hears how far loading has come."""
+
+    def __call__(self, done: float, total: float, text: str = "") -> None:
+        """Note that `done` of `total` is there."""
+
+
+OpenSession = Callable[[OnProgress], Session]
+
+
+class Model:
+    """One session, used by one thread at a time."""
+
+    def __init__(self, open_session: OpenSession) -> None:
+        self._open = open_session
+        self._feed: Feed[Progress] | Feed[Event] | None = None
+        self._stop = threading.Event()
+        self._closing = False
+        self.session: Session | None = None
+        self.loaded = asyncio.Event()
+
+    @property
+    def running(self) -> bool:
+        """Whether a thread is in native code."""
+        return self._feed is not None and self._feed.running
+
+    async def load(self) -> AsyncIterator[Progress]:
+        """Load the session and yield the progress; raises what loading raises."""
+        feed = self._feed = Feed(self._load, "edgekit-load")
+        async for progress in feed:
+            yield progress
+        self.loaded.set()
+
+    async def answer(self, messages: Sequence[Message]) -> AsyncIterator[Event]:
+        """Yield the events of a turn, once the model is loaded."""
+        self._stop = threading.Event()
+        await self.loaded.wait()
+        session, stop = self.session, self._stop
+        assert session is not None
+
+        def work(emit: Emit[Event]) -> None:
+            for event in session.answer(messages, stop):
+                emit(event)
+
+        feed = self._feed = Feed(work, "edgekit-answer")
+        async for event in feed:
+            yield event
+
+    def stop(self) -> None:
+        """Let the running turn end with what it has."""
+        self._stop.set()
+
+    async def close(self, patience: float) -> None:
+        """Stop, and give the memory back where native code comes to an end within `patience` seconds."""
+        self._closing = True
+        self.stop()
+        deadline = time.monotonic() + patience
+        while self.running and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        if self.session is not None and not self.running:
+            self.session.engine.close()
+
+    def _load(self, emit: Emit[Progress]) -> None:
+        session = self._open(lambda done, total, text="": emit((done, total, text)))
+        if self._closing:
+            session.engine.close()
+        else:
+            self.session = session

@@ -1,0 +1,24 @@
+"""One line from edgekit itself in the conversation."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+from edgekit.errors import EdgekitError
+
+_MARKS = {"error": "✗", "done": "·"}
+
+
+class Notice(Static):
+    """An error or a confirmation; never part of what the model reads."""
+
+    def __init__(self, text: str, kind: str = "done") -> None:
+        super().__init__(Content(f"{_MARKS[kind]} {' '.join(text.split())}"), classes=kind)
+
+
+def explain(problem: Exception) -> str:
+    """Return the line that says what went wrong."""
+    if isinstance(problem, EdgekitError):
+        return str(problem)
+    return f"unexpected {type(problem).__name__}: {problem}"

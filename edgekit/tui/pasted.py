@@ -1,0 +1,32 @@
+"""Files that were dropped on the terminal: it pastes their paths."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+def pasted_files(text: str) -> list[Path]:
+    """Return the files whose paths the text is made of; none where any word is no file."""
+    whole = _as_path(text.strip())
+    if _is_file(whole):
+        return [whole]
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return []
+    paths = [_as_path(word) for word in words]
+    return paths if all(map(_is_file, paths)) else []
+
+
+def _as_path(word: str) -> Path:
+    return Path(unquote(urlsplit(word).path) if word.startswith("file://") else word).expanduser()
+
+
+def _is_file(path: Path) -> bool:
+    # A single word like "notes" that happens to be a file's name here is a word, not a drop.
+    try:
+        return path.is_absolute() and path.is_file()
+    except (OSError, ValueError):
+        return False
