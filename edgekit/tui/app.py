@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import work
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from edgekit.tui.attachment import Attachment
 from edgekit.tui.chat_screen import ChatScreen
@@ -61,6 +63,15 @@ class ChatApp(App[Exception]):
             return
         if self.model.session is not None:
             self._chat.show_loaded(self.model.session)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """List the conversation's actions in the palette, above the application's."""
+        if screen is self._chat:
+            for binding in ChatScreen.BINDINGS:
+                assert isinstance(binding, Binding)
+                action = partial(screen.run_action, binding.action)
+                yield SystemCommand(binding.description, f"Key {binding.key.title()}", action)
+        yield from super().get_system_commands(screen)
 
     async def action_quit(self) -> None:
         """Leave: stop what runs and give the memory back."""

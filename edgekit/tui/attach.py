@@ -34,7 +34,7 @@ class AttachScreen(ModalScreen["Path | None"]):
         """Show the path's line above the folders."""
         with Vertical() as box:
             box.border_title = "Attach a picture or a sound"
-            box.border_subtitle = "Tab or ↓ folders · Enter attaches · Esc closes"
+            box.border_subtitle = "↓ files · ⌫ folder above · Esc closes"
             yield PathInput(self._folder)
             yield MediaTree(self._folder)
 
@@ -76,9 +76,15 @@ class _PathSuggester(Suggester):
 
 
 class MediaTree(DirectoryTree):
-    """Folders, pictures and sounds; nothing hidden."""
+    """Folders, pictures and sounds; nothing hidden. Backspace goes to the folder above."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("backspace", "above", show=False)]
+    ICON_NODE, ICON_NODE_EXPANDED, ICON_FILE = "▸ ", "▾ ", "  "
     show_root = False
+
+    def action_above(self) -> None:
+        """Show the folder above."""
+        self.path = Path(self.path).absolute().parent
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         """Leave out what cannot be attached."""

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.worker import Worker
 
 from edgekit.chat.events import Finished, Prefilling, TextPiece, ThoughtPiece
 from edgekit.chat.message import Message, user
@@ -54,7 +55,11 @@ class ChatScreen(Screen[None]):
         self._folder = folder
         self._first = attachments
         self._history: list[Message] = []
-        self._answering = False
+        self._turn: Worker[None] | None = None
+
+    @property
+    def _answering(self) -> bool:
+        return self._turn is not None and self._turn.is_running
 
     def compose(self) -> ComposeResult:
         """Lay them out from top to bottom."""
@@ -72,7 +77,11 @@ class ChatScreen(Screen[None]):
     def show_loaded(self, session: Session) -> None:
         """Put the loaded model into the status line."""
         engine = session.engine
-        self.status.change(model=engine.name, context=engine.context, thinking=session.think, activity="")
+        # llama.cpp describes a model as "architecture size quantization".
+        quantization = engine.description.split(maxsplit=2)[-1]
+        self.status.change(
+            model=f"{engine.name} {quantization}", context=engine.context, thinking=session.think, activity=""
+        )
 
     @property
     def status(self) -> StatusLine:
@@ -97,7 +106,7 @@ class ChatScreen(Screen[None]):
             self.attach(files)
         elif not self._answering and (event.text or self.query_one(Chips).attachments):
             composer.accept()
-            self._ask(event.text, self.query_one(Chips).take())
+            self._turn = self._ask(event.text, self.query_one(Chips).take())
 
     async def _run_command(self, name: str, argument: str) -> None:
         if name == "attach" and argument:
@@ -125,7 +134,7 @@ class ChatScreen(Screen[None]):
     async def _ask(self, text: str, attachments: Sequence[Attachment]) -> None:
         question = user(text, *(attachment.media for attachment in attachments))
         answer = Answer()
-        self._set_answering(True)
+        self._show_answering(True)
         await self._say(Question(text, attachments), follow=True)
         await self._say(answer)
         try:
@@ -136,7 +145,7 @@ class ChatScreen(Screen[None]):
             self.query_one(Composer).give_back(text)
             self.query_one(Chips).add(*attachments)
         finally:
-            self._set_answering(False)
+            self._show_answering(False)
 
     async def _take_turn(self, question: Message, answer: Answer) -> None:
         async for event in self._model.answer([*self._history, question]):
@@ -152,8 +161,7 @@ class ChatScreen(Screen[None]):
             self._history += [question, turn.message]
         self.status.status = self.status.status.after(turn)
 
-    def _set_answering(self, answering: bool) -> None:
-        self._answering = answering
+    def _show_answering(self, answering: bool) -> None:
         composer = self.query_one(Composer)
         composer.set_class(answering, "busy")
         composer.border_subtitle = "Esc stops" if answering else ""
@@ -233,7 +241,8 @@ class ChatScreen(Screen[None]):
     async def action_new(self) -> None:
         """Begin a new conversation."""
         self._model.stop()
-        await self.workers.wait_for_complete([worker for worker in self.workers if worker.name == "_ask"])
+        if self._turn is not None and self._answering:
+            await self._turn.wait()
         self._history.clear()
         conversation = self.query_one(Conversation)
         await conversation.clear()
@@ -245,6 +254,14 @@ class ChatScreen(Screen[None]):
         assert self._model.session is not None
         self._model.session.system = text or None
         await self._say(Notice(f"system prompt: {text}" if text else "no system prompt"))
+
+    async def action_copy(self) -> None:
+        """Copy the last answer."""
+        if not self._history:
+            await self.complain(EdgekitError("there is no answer to copy yet"))
+            return
+        self.app.copy_to_clipboard(self._history[-1].text)
+        self.notify("copied", timeout=2)
 
     def action_help(self) -> None:
         """List keys and commands."""

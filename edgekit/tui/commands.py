@@ -23,11 +23,12 @@ class Command:
 
 COMMANDS = (
     Command("attach", "PATH", "attach a picture or a sound"),
-    Command("system", "TEXT", "tell the model how to behave; without TEXT, no longer"),
-    Command("think", "", "let the model think before it answers, or no longer"),
-    Command("new", "", "begin a new conversation"),
-    Command("theme", "", "change between dark and light"),
-    Command("help", "", "list keys and commands"),
+    Command("system", "TEXT", "tell the model how to behave"),
+    Command("think", "", "thinking on or off"),
+    Command("copy", "", "copy the last answer"),
+    Command("new", "", "new conversation"),
+    Command("theme", "", "dark or light"),
+    Command("help", "", "this help"),
     Command("quit", "", "leave"),
 )
 
@@ -38,6 +39,5 @@ def parse_command(text: str) -> tuple[str, str] | None:
         return None
     name, _, argument = text[1:].partition(" ")
     if not any(command.name == name for command in COMMANDS):
-        known = " ".join(f"/{command.name}" for command in COMMANDS)
-        raise EdgekitError(f"unknown command /{name}: there are {known}")
+        raise EdgekitError(f"unknown command /{name}: /help lists them")
     return name, argument.strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -43,5 +44,5 @@ class Feed(Generic[T]):
 
     def _put(self, item: tuple[T] | BaseException | None) -> None:
         # The application may be gone by now, and its event loop with it.
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._queue.put_nowait, item)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -16,21 +16,20 @@ from edgekit.tui.commands import COMMANDS
 KEYS = (
     ("Enter", "send"),
     ("Ctrl+J, Shift+Enter", "new line"),
-    ("Up, Down", "what was sent before"),
-    ("Tab", "take the suggestion, or go to the next part"),
+    ("Up, Down", "what you sent before"),
+    ("Tab", "take the suggestion"),
     ("Ctrl+O", "attach a picture or a sound"),
-    ("Backspace", "where nothing is typed: take the last file off"),
+    ("Backspace", "on an empty line: take the last file off"),
     ("Esc, Ctrl+C", "stop the answer"),
     ("Ctrl+T", "thinking on or off"),
     ("Ctrl+N", "new conversation"),
     ("PageUp, PageDown", "scroll the conversation"),
-    ("Enter on a thought", "unfold it, fold it"),
-    ("Ctrl+C on a selection", "copy it"),
+    ("Tab, then Enter", "unfold a thought, fold it"),
+    ("Ctrl+C", "copy the selection"),
     ("Ctrl+P", "all actions, themes too"),
     ("F1", "this help"),
     ("Ctrl+Q", "leave"),
 )
-_WIDTH = 23
 
 
 class HelpScreen(ModalScreen[None]):
@@ -46,9 +45,15 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll() as box:
             box.border_title = "Help"
             box.border_subtitle = "Esc closes"
-            yield Static(_table(KEYS))
-            yield Static(_table(tuple((command.usage, command.help) for command in COMMANDS)), classes="commands")
+            for name, text in KEYS:
+                yield Row(name, text)
+            yield Static()
+            for command in COMMANDS:
+                yield Row(command.usage, command.help)
 
 
-def _table(rows: tuple[tuple[str, str], ...]) -> Content:
-    return Content("\n").join(Content.assemble((f"{name:<{_WIDTH}}", "$accent"), text) for name, text in rows)
+class Row(Horizontal):
+    """A key or a command and what it does."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(Static(Content(name), classes="name"), Static(Content(text), classes="text"))
