@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
-from edgekit.chat.events import Event
-from edgekit.chat.message import Message
+from edgekit.chat.events import Event, Finished, FinishReason, Prefilling, Timings, Usage
+from edgekit.chat.message import Media, Message, Text, system
+from edgekit.chat.prompt import build_prompt, template_messages
+from edgekit.chat.response import ResponseParser
+from edgekit.chat.template import ChatTemplate
 from edgekit.chat.tools import Tool
+from edgekit.engine.cache import Prompt, StoppedError, entries
 from edgekit.engine.engine import Engine
+from edgekit.engine.projector import MediaInput
 from edgekit.engine.sampling import Sampling
+from edgekit.errors import EdgekitError, UnsupportedError
 
 
 class Session:
@@ -31,6 +39,8 @@ class Session:
         self.think = think
         self.sampling = sampling
         self.image_tokens = image_tokens
+        vocabulary = engine.vocabulary
+        self._template = ChatTemplate(engine.chat_template, vocabulary.piece(vocabulary.bos).decode())
 
     def answer(self, messages: Sequence[Message], stop: threading.Event | None = None) -> Iterator[Event]:
         """Answer the last message; ends with Finished, whose message the caller appends to its history.
@@ -40,4 +50,105 @@ class Session:
         the model cannot take a picture or a sound, FileError where one cannot be read, and EdgekitError where the
         conversation is longer than the context.
         """
-        raise NotImplementedError
+        prompt = self.prompt(messages)
+        total = len(entries(prompt))
+        if total >= self.engine.context:
+            raise EdgekitError(
+                f"the conversation takes {total} tokens, but the context holds {self.engine.context}: "
+                "start anew, or ask for a larger context"
+            )
+        return _Turn(self, prompt, total, stop or threading.Event()).run()
+
+    def prompt(self, messages: Sequence[Message]) -> Prompt:
+        """Return the tokens and media that the model reads before it answers."""
+        if self.system:
+            messages = [system(self.system), *messages]
+        media = [part for message in messages for part in message.media]
+        for part in media:
+            self._check(part)
+        declarations = [tool.declaration for tool in self.tools]
+        inputs = [self._prepare(part) for part in media]
+        return build_prompt(
+            self._template,
+            self.engine.vocabulary,
+            template_messages(messages),
+            declarations,
+            inputs,
+            think=self.think,
+        )
+
+    def _check(self, media: Media) -> None:
+        takes = self.engine.takes_pictures if media.kind == "image" else self.engine.takes_sound
+        if not takes:
+            what = "pictures" if media.kind == "image" else "sound"
+            raise UnsupportedError(
+                f"{self.engine.model_path.name} takes no {what} without its projector: "
+                "put the mmproj file beside it or name it with --projector"
+                if self.engine.plan.projector is None
+                else f"{self.engine.model_path.name} takes no {what}"
+            )
+
+    def _prepare(self, media: Media) -> MediaInput:
+        from edgekit.engine.media import open_picture, open_sound
+
+        loaded = open_picture(media.path, self.image_tokens) if media.kind == "image" else open_sound(media.path)
+        return self.engine.prepare(loaded)
+
+
+class _Turn:
+    """One answer in the making."""
+
+    def __init__(self, session: Session, prompt: Prompt, total: int, stop: threading.Event) -> None:
+        self._engine, self._sampling = session.engine, session.sampling
+        self._prompt, self._total, self._stop = prompt, total, stop
+        self._parser = ResponseParser()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._reason: FinishReason = "length"
+        self._cached = self._written = 0
+
+    def run(self) -> Iterator[Event]:
+        started = read = time.perf_counter()
+        try:
+            yield from self._read()
+            read = time.perf_counter()
+            yield from self._write()
+        except StoppedError:
+            self._reason = "cancelled"
+        yield from self._parser.feed(self._decoder.decode(b"", final=True))
+        yield from self._parser.finish()
+        now = time.perf_counter()
+        prefill = (read if read > started else now) - started
+        timings = Timings(self._engine.claim_load_seconds(), prefill, now - started - prefill)
+        yield Finished(self._message(), self._finish_reason(), self._usage(), timings)
+
+    def _read(self) -> Iterator[Event]:
+        done = None
+        for position in self._engine.read(self._prompt, self._stop):
+            if done is None:
+                self._cached = position
+            done = position
+            yield Prefilling(position, self._total)
+            if self._stop.is_set():
+                raise StoppedError
+
+    def _write(self) -> Iterator[Event]:
+        for token in self._engine.write(self._sampling, self._stop):
+            self._written += 1
+            if self._engine.vocabulary.ends(token):
+                self._reason = "stop"
+                return
+            yield from self._parser.feed(self._decoder.decode(self._engine.vocabulary.piece(token)))
+            if self._stop.is_set():
+                raise StoppedError
+
+    def _finish_reason(self) -> FinishReason:
+        return "tool_calls" if self._reason == "stop" and self._parser.calls else self._reason
+
+    def _message(self) -> Message:
+        parser = self._parser
+        parts = (Text(parser.text),) if parser.text else ()
+        return Message("assistant", parts, thought=parser.thought, tool_calls=tuple(parser.calls))
+
+    def _usage(self) -> Usage:
+        media = sum(piece.length for piece in self._prompt if isinstance(piece, MediaInput))
+        return Usage(self._total, self._cached, media, self._written)

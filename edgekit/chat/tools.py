@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import runpy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from edgekit.chat.message import Message, Text, ToolCall
+from edgekit.chat.schema import SchemaError, declare
+from edgekit.errors import FileError
 
 
 @dataclass(frozen=True)
@@ -22,5 +29,40 @@ class Tool:
 
 
 def load_tools(path: Path) -> tuple[Tool, ...]:
-    """Return the public functions of a Python file, in order; FileError where it cannot be used."""
-    raise NotImplementedError
+    """Return the public functions of a Python file, in order; FileError where it cannot be used.
+
+    The file is run: it is the person's own program.
+    """
+    if not path.is_file():
+        raise FileError(f"no such file of tools: {path}")
+    try:
+        names = runpy.run_path(str(path), run_name="edgekit_tools")
+    except Exception as problem:
+        raise FileError(f"{path} does not run: {type(problem).__name__}: {problem}") from problem
+    functions = [
+        value
+        for name, value in names.items()
+        if inspect.isfunction(value) and value.__module__ == "edgekit_tools" and not name.startswith("_")
+    ]
+    if not functions:
+        raise FileError(f"there is no function in {path} that could be a tool")
+    try:
+        return tuple(Tool(function.__name__, declare(function), function) for function in functions)
+    except SchemaError as problem:
+        raise FileError(f"{path}: {problem}") from None
+
+
+def tool_result(name: str, value: object) -> Message:
+    """Return the message that gives a tool's answer back to the model; a mapping keeps its keys."""
+    return Message("tool", (Text(json.dumps(value, ensure_ascii=False, default=str)),), name=name)
+
+
+def call_tool(tools: tuple[Tool, ...], call: ToolCall) -> Message:
+    """Run a call and return its answer; what goes wrong is answered too, so that the model can say it."""
+    by_name = {tool.name: tool for tool in tools}
+    if call.name not in by_name:
+        return tool_result(call.name, {"error": f"there is no tool named {call.name}"})
+    try:
+        return tool_result(call.name, by_name[call.name](call.arguments))
+    except Exception as problem:
+        return tool_result(call.name, {"error": f"{type(problem).__name__}: {problem}"})

@@ -46,7 +46,7 @@ class Engine:
         except BaseException:
             self._resources.close()
             raise
-        self._load_seconds = time.perf_counter() - load_started
+        self._load_seconds = self._unclaimed = time.perf_counter() - load_started
 
     @classmethod
     def open(cls, plan: Plan, on_progress: Callable[[float], None] | None = None) -> Engine:
@@ -117,6 +117,11 @@ class Engine:
     def load_seconds(self) -> float:
         """Return how long loading took."""
         return self._load_seconds
+
+    def claim_load_seconds(self) -> float:
+        """Return how long loading took, once: the first answer had to wait for it, later ones did not."""
+        seconds, self._unclaimed = self._unclaimed, 0.0
+        return seconds
 
     @property
     def chat_template(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -13,6 +14,7 @@ from edgekit.errors import FileError, UnsupportedError
 
 if TYPE_CHECKING:
     import numpy as np
+    from av.container import InputContainer
     from PIL import Image
 
 IMAGE_TOKENS = (70, 140, 280, 560, 1120)
@@ -124,7 +126,7 @@ def open_sound(path: Path) -> Sound:
     return Sound(samples)
 
 
-def _samples(container: Any) -> Any:
+def _samples(container: InputContainer) -> Iterator[np.ndarray[Any, Any]]:
     import av
 
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)

@@ -68,7 +68,7 @@ class Projector:
     @property
     def takes_sound(self) -> bool:
         """Return whether it has an audio tower for 16 kHz."""
-        return mtmd.mtmd_get_audio_sample_rate(self._context) == SAMPLE_RATE
+        return bool(mtmd.mtmd_get_audio_sample_rate(self._context) == SAMPLE_RATE)
 
     def prepare(self, media: Picture | Sound) -> MediaInput:
         """Return how a picture or a sound stands in a prompt, not yet encoded."""

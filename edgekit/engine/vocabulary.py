@@ -24,7 +24,7 @@ class Vocabulary:
         room = len(raw) + 8
         tokens = (llama.llama_token * room)()
         count = llama.llama_tokenize(self._vocab, raw, len(raw), tokens, room, False, control)
-        return tokens[:count]
+        return list(tokens[:count])
 
     def piece(self, token: int) -> bytes:
         """Return the bytes of a token, which may end inside a character; control tokens by their spelling."""
@@ -53,12 +53,17 @@ class Vocabulary:
 
     def control_spellings(self, text: str) -> set[str]:
         """Return the spellings of control tokens that stand in a text."""
-        return {self.piece(token).decode() for token in set(self.tokenize(text)) if self.is_control(token)}
+        found = {self.piece(token).decode() for token in set(self.tokenize(text)) if self.is_control(token)}
+        # The unknown token stands for characters that have none: only what is written counts.
+        return {spelling for spelling in found if spelling in text}
 
     def tokenize_plainly(self, spelling: str) -> list[int]:
         """Return tokens that only write a control token's spelling down."""
-        # User-defined tokens are found even without `control`: cut in two, the spelling is none.
-        return self.tokenize(spelling[:1], control=False) + self.tokenize(spelling[1:], control=False)
+        tokens = self.tokenize(spelling, control=False)
+        if any(map(self.is_control, tokens)):
+            # User-defined tokens are found even without `control`: cut in two, the spelling is none.
+            return self.tokenize(spelling[:1], control=False) + self.tokenize(spelling[1:], control=False)
+        return tokens
 
     def suppressed(self) -> list[int]:
         """Return the tokens that the model must never say, as its generation config lists them."""
