@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from edgekit.fit.plan import Plan
+from edgekit import hub
+from edgekit.catalog.load import variants
+from edgekit.catalog.variant import ModelFile, Variant
+from edgekit.chat.demo_model import DEMO_NAMES, demo_files
+from edgekit.engine.check import check_model, embedding_length, projected_lengths
+from edgekit.errors import FileError
+from edgekit.fit.plan import Plan
+from edgekit.gguf_header import Header, read_header
+
+_CONTEXT = 8192
+# A model that reads pictures in both directions needs the largest of them in one batch.
+_LARGEST_PICTURE = 1120
 
 
 class Step(Protocol):
@@ -30,4 +41,67 @@ def find_plan(
     for it with its French adapter: both are converted on first use, which `progress` reports. Raises FileError or
     UnsupportedError with what to do.
     """
-    raise NotImplementedError
+    found: Path | None = None
+    if name in DEMO_NAMES:
+        model, found = demo_files(name, progress or _unheard)
+    elif (variant := _variant(name)) and not Path(name).exists():
+        model, found = _cached(variant, name.partition(":")[2])
+    else:
+        model = Path(name)
+    header = check_model(model)
+    projector = projector or found or projector_beside(header)
+    causal = bool(header.keys.get("gemma4.embedding_length_per_layer_input"))
+    batch = _LARGEST_PICTURE if projector and not causal else Plan.batch
+    return Plan(model, projector, context or min(_CONTEXT, _trained_context(header)), batch, batch)
+
+
+def _unheard(done: float, total: float, text: str = "") -> None:
+    """Report to nobody."""
+
+
+def projector_beside(model: Header) -> Path | None:
+    """Return the projector in a model's folder that fits it best: same width of embeddings, then the likest name."""
+    width = embedding_length(model)
+    fitting = [path for path in sorted(model.path.parent.glob("*mmproj*.gguf")) if _projects_to(path, width)]
+
+    def likeness(path: Path) -> float:
+        return SequenceMatcher(None, path.name.replace("mmproj-", ""), model.path.name).ratio()
+
+    return max(fitting, key=likeness, default=None)
+
+
+def _projects_to(path: Path, width: int) -> bool:
+    try:
+        return projected_lengths(read_header(path)) == {width}
+    except FileError:
+        return False
+
+
+def _trained_context(model: Header) -> int:
+    length = model.keys.get(f"{model.text('general.architecture')}.context_length")
+    return length if isinstance(length, int) and length > 0 else _CONTEXT
+
+
+def _variant(name: str) -> Variant | None:
+    wanted = name.partition(":")[0].lower()
+    return next((variant for variant in variants() if wanted in (variant.model.lower(), variant.name.lower())), None)
+
+
+def _cached(variant: Variant, quantization: str) -> tuple[Path, Path | None]:
+    files = [file for file in variant.files if file.quantization.lower() == (quantization or "Q4_0").lower()]
+    if not files:
+        known = ", ".join(sorted({file.quantization for file in variant.files}))
+        raise FileError(f"{variant.model} is not known as {quantization}: there are {known}")
+    for file in files:
+        if model := hub.cached_file(file.repo, _file_name(variant, file)):
+            found = (hub.cached_file(projector.repo, projector.file or "") for projector in variant.projectors)
+            return model, next(filter(None, found), None)
+    missing = files[0]
+    raise FileError(
+        f"{variant.model} {missing.quantization} is not on this machine yet: "
+        f"`hf download {missing.repo} {_file_name(variant, missing)}` gets it"
+    )
+
+
+def _file_name(variant: Variant, file: ModelFile) -> str:
+    return file.file or f"{variant.model}-{file.quantization}.gguf"

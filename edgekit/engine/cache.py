@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgekit.engine import native
 from edgekit.engine.native import StopFlag, llama
-from edgekit.engine.projector import MediaInput, Projector
-from edgekit.errors import DoesNotFitError, EdgekitError
+from edgekit.engine.projector import MediaInput
+from edgekit.errors import DoesNotFitError, EdgekitError, UnsupportedError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from edgekit.fit.plan import Plan
 
 # A prompt: runs of tokens, and media between them.
 Prompt = Sequence[list[int] | MediaInput]
+# A medium to its embeddings, of shape (length, width of the model), float32.
+Encode = Callable[[MediaInput], "np.ndarray[Any, Any]"]
 # What stands at one position: a token, or the n-th embedding of a medium.
 Entry = int | tuple[str, int]
 
@@ -44,12 +48,12 @@ def entries(prompt: Prompt) -> list[Entry]:
 class Cache:
     """A llama_context of one sequence; computes nothing twice where the sliding windows allow it."""
 
-    def __init__(self, plan: Plan, model: int, threads: int, batch_threads: int) -> None:
+    def __init__(self, plan: Plan, model: int, *, threads: int, causal_pictures: bool) -> None:
         params = llama.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch, params.n_seq_max = plan.context, plan.batch, plan.ubatch, 1
         # Only the last token's logits are read: a row of 262,144 for each token of a batch costs half a gigabyte.
         params.n_outputs_max = 1
-        params.n_threads, params.n_threads_batch = threads, batch_threads
+        params.n_threads, params.n_threads_batch = threads, plan.batch_threads or threads
         params.swa_full = False
         params.no_perf = True
         params.flash_attn_type = int(plan.flash_attention)
@@ -63,6 +67,7 @@ class Cache:
             raise DoesNotFitError(f"a context of {plan.context} tokens cannot be made: {native.complaints()}")
         self.size: int = llama.llama_n_ctx(self.context)
         self._batch = plan.batch
+        self._causal_pictures = causal_pictures
         self._memory = llama.llama_get_memory(self.context)
         self._entries: list[Entry] = []
         self._checkpoint: _Checkpoint | None = None
@@ -100,7 +105,7 @@ class Cache:
             self.clear()
         return len(self._entries)
 
-    def read(self, prompt: Prompt, done: int, projector: Projector | None) -> Iterator[int]:
+    def read(self, prompt: Prompt, done: int, encode: Encode) -> Iterator[int]:
         """Compute a prompt from position `done` on; yields how many positions are done after each batch.
 
         Raises StoppedError, after which the cache is empty.
@@ -109,28 +114,46 @@ class Cache:
         for batch in _batches(prompt, done, self._batch):
             if len(self) == last:
                 self._checkpoint = self._remember()
-            self._put(batch, projector)
+            status = self._put_media(batch, encode) if isinstance(batch, MediaInput) else self._put(batch)
+            self._settle(status, batch)
             yield len(self)
 
     def append(self, token: int) -> None:
         """Compute one token more; StoppedError empties the cache."""
-        self._put([token], None)
+        self._settle(self._put([token]), [token])
 
-    def _put(self, batch: list[int] | MediaInput, projector: Projector | None) -> None:
-        if isinstance(batch, MediaInput):
-            if projector is None:
-                raise EdgekitError("a prompt with media needs a projector")
-            status = projector.decode(batch, self.context, len(self), self._batch)
-        else:
-            tokens = (llama.llama_token * len(batch))(*batch)
-            status = llama.llama_decode(self.context, llama.llama_batch_get_one(tokens, len(batch)))
-        if status != 0:
-            # What was half computed stays in llama.cpp's memory, out of step with our record.
-            self.clear()
-            if status == _ABORTED:
-                raise StoppedError
-            raise EdgekitError(f"llama.cpp could not compute (status {status}): {native.complaints()}")
-        self._entries += entries([batch])
+    def _put(self, tokens: list[int]) -> int:
+        # The batch holds no more than the array's address: the name keeps it alive.
+        array = (llama.llama_token * len(tokens))(*tokens)
+        status: int = llama.llama_decode(self.context, llama.llama_batch_get_one(array, len(tokens)))
+        return status
+
+    def _put_media(self, media: MediaInput, encode: Encode) -> int:
+        both_ways = media.kind == "image" and not self._causal_pictures
+        if both_ways and media.length > self._batch:
+            raise UnsupportedError(
+                f"this model reads a picture in one piece of {media.length} tokens, but a batch holds {self._batch}: "
+                "use fewer image tokens"
+            )
+        embeddings, status = encode(media), 0
+        llama.llama_set_causal_attn(self.context, not both_ways)
+        for start in range(0, media.length, self._batch):
+            rows = embeddings[start : start + self._batch]
+            pointer = rows.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+            # Positions and sequence follow from the memory, as for tokens.
+            status = status or llama.llama_decode(self.context, llama.llama_batch(n_tokens=len(rows), embd=pointer))
+        llama.llama_set_causal_attn(self.context, True)
+        return status
+
+    def _settle(self, status: int, batch: list[int] | MediaInput) -> None:
+        if status == 0:
+            self._entries += entries([batch])
+            return
+        # What was half computed stays in llama.cpp's memory, out of step with our record.
+        self.clear()
+        if status == _ABORTED:
+            raise StoppedError
+        raise EdgekitError(f"llama.cpp could not compute (status {status}): {native.complaints()}")
 
     def _remember(self) -> _Checkpoint:
         only_windows = llama.LLAMA_STATE_SEQ_FLAGS_SWA_ONLY

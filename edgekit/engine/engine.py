@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgekit.engine import native
 from edgekit.engine.cache import Cache, Prompt, entries
+from edgekit.engine.check import check_model, check_projector
 from edgekit.engine.native import llama
 from edgekit.engine.projector import MediaInput, Projector
 from edgekit.engine.sampling import Sampler, Sampling
@@ -21,6 +22,8 @@ from edgekit.engine.vocabulary import Vocabulary
 from edgekit.errors import FileError, UnsupportedError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from edgekit.engine.media import Picture, Sound
     from edgekit.fit.plan import Plan
 
@@ -40,7 +43,10 @@ class Engine:
             self._plan, self._model = plan, model
             threads = plan.threads or physical_cores()
             self.vocabulary = Vocabulary(model)
-            self.cache = Cache(plan, model, threads, plan.batch_threads or threads)
+            # The E variants, those with per-layer embeddings, were trained to read pictures causally, the others in
+            # both directions. mtmd tells them apart by their widths alone.
+            causal = self.metadata("gemma4.embedding_length_per_layer_input") not in ("", "0")
+            self.cache = Cache(plan, model, threads=threads, causal_pictures=causal)
             self._resources.callback(self.cache.close)
             self._projector = self._load_projector(threads)
         except BaseException:
@@ -55,9 +61,9 @@ class Engine:
         Raises FileError where a file is missing, damaged or of another model, and DoesNotFitError where memory ends.
         """
         started = time.perf_counter()
-        check_gguf(plan.model)
+        model_header = check_model(plan.model)
         if plan.projector:
-            check_gguf(plan.projector)
+            check_projector(plan.projector, model_header)
         native.start()
         return cls(plan, _load_model(plan, on_progress), started)
 
@@ -154,9 +160,16 @@ class Engine:
 
     def prepare(self, media: Picture | Sound) -> MediaInput:
         """Return how a picture or a sound stands in a prompt; UnsupportedError where the model takes none."""
+        return self._loaded_projector().prepare(media)
+
+    def encode(self, media: MediaInput) -> np.ndarray[Any, Any]:
+        """Return embeddings of shape (length, width of the model), float32; computed once per content."""
+        return self._loaded_projector().encode(media)
+
+    def _loaded_projector(self) -> Projector:
         if self._projector is None:
             raise UnsupportedError(f"{self.model_path.name} has no projector: it takes no pictures and no sound")
-        return self._projector.prepare(media)
+        return self._projector
 
     def read(self, prompt: Prompt, stop: threading.Event | None = None) -> Iterator[int]:
         """Compute a prompt; yields how many tokens are in the cache, first those that were there already.
@@ -166,7 +179,7 @@ class Engine:
         done = self.cache.keep_common(entries(prompt))
         yield done
         with self._stopping(stop):
-            yield from self.cache.read(prompt, done, self._projector)
+            yield from self.cache.read(prompt, done, self.encode)
 
     def write(self, sampling: Sampling, stop: threading.Event | None = None) -> Iterator[int]:
         """Continue what was read, token by token, without the token that ends the turn.
@@ -208,17 +221,6 @@ class Engine:
             self.cache.stop.clear()
 
 
-def check_gguf(path: Path) -> None:
-    """Refuse what llama.cpp must not be given; FileError says why."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as problem:
-        raise FileError(f"cannot read {path}: {problem.strerror}") from None
-    if magic != b"GGUF":
-        raise FileError(f"{path} is no GGUF file")
-
-
 def _load_model(plan: Plan, on_progress: Callable[[float], None] | None) -> int:
     params = llama.llama_model_default_params()
     params.n_gpu_layers = plan.gpu_layers
@@ -233,5 +235,5 @@ def _load_model(plan: Plan, on_progress: Callable[[float], None] | None) -> int:
     native.forget_complaints()
     model: int | None = llama.llama_model_load_from_file(str(plan.model).encode(), params)
     if not model:
-        raise FileError(f"cannot load {plan.model}: {native.complaints() or 'llama.cpp gave no reason'}")
+        raise FileError(f"cannot load {plan.model}: {native.complaints()}")
     return model

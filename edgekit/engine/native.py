@@ -16,18 +16,16 @@ import llama_cpp.mtmd_cpp as _mtmd
 llama: Any = _llama
 mtmd: Any = _mtmd
 
-_WARNING, _ERROR, _CONTINUED = 2, 3, 5
-_warnings: deque[str] = deque(maxlen=40)
+_ERROR = 3
+_errors: deque[str] = deque(maxlen=40)
 
 
 def _hear(level: int, text: bytes, _data: object) -> None:
     line = text.decode("utf-8", "replace")
     if os.environ.get("EDGEKIT_DEBUG"):
         sys.stderr.write(line)
-    if level in (_WARNING, _ERROR):
-        _warnings.append(line.strip())
-    elif level == _CONTINUED and _warnings:
-        _warnings[-1] += line.rstrip()
+    if level == _ERROR:
+        _errors.append(line.strip())
 
 
 # llama.cpp keeps the pointer: the callback must outlive every model.
@@ -43,14 +41,13 @@ def start() -> None:
 
 
 def forget_complaints() -> None:
-    """Drop the warnings heard so far: before a step whose failure will be explained."""
-    _warnings.clear()
+    """Drop the errors heard so far: before a step whose failure will be explained."""
+    _errors.clear()
 
 
 def complaints() -> str:
-    """Return what llama.cpp warned about since `forget_complaints`, most telling line first, or ""."""
-    lines = [line.partition(": ")[2] or line for line in _warnings if line]
-    return lines[0] if lines else ""
+    """Return the first error that llama.cpp logged since `forget_complaints`: later ones only follow from it."""
+    return next((line.partition(": ")[2] or line for line in _errors if line), "no reason given")
 
 
 class StopFlag:

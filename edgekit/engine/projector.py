@@ -7,7 +7,7 @@ import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.engine import native
 from edgekit.engine.media import SAMPLE_RATE, Picture, Sound
@@ -26,6 +26,7 @@ _PICTURE_TOKENS = 1120
 class MediaInput:
     """A picture or a sound as it stands in a prompt: `length` embeddings between the tokens that mark its ends."""
 
+    kind: Literal["image", "audio"]
     digest: str
     length: int
     before: tuple[int, ...]
@@ -49,8 +50,7 @@ class Projector:
         native.forget_complaints()
         self._context = mtmd.mtmd_init_from_file(str(path).encode(), model, params)
         if not self._context:
-            reason = native.complaints()
-            raise FileError(f"{path} is no projector for this model" + (f": {reason}" if reason else ""))
+            raise FileError(f"{path} is no projector for this model: {native.complaints()}")
         self._width: int = llama.llama_model_n_embd_inp(model)
         self._encoded: OrderedDict[str, np.ndarray[Any, Any]] = OrderedDict()
 
@@ -78,8 +78,8 @@ class Projector:
             part = mtmd.mtmd_input_part(text=None, bitmap=bitmap)
             parts = (ctypes.POINTER(mtmd.mtmd_input_part) * 1)(ctypes.pointer(part))
             if mtmd.mtmd_tokenize_from_parts(self._context, chunks, parts, 1, False) != 0:
-                raise UnsupportedError(f"the model cannot take this: {native.complaints() or 'mtmd refused it'}")
-            return _from_chunks(chunks, media.digest)
+                raise UnsupportedError(f"the model cannot take this: {native.complaints()}")
+            return _from_chunks(chunks, "image" if isinstance(media, Picture) else "audio", media.digest)
         finally:
             mtmd.mtmd_input_chunks_free(chunks)
             mtmd.mtmd_bitmap_free(bitmap)
@@ -99,22 +99,6 @@ class Projector:
             self._encoded.popitem(last=False)
         return self._encoded[media.digest]
 
-    def decode(self, media: MediaInput, context: int, position: int, batch: int) -> int:
-        """Put the embeddings into the cache at `position`; returns llama_decode's status."""
-        if mtmd.mtmd_decode_use_non_causal(self._context, media.chunk) and media.length > batch:
-            raise UnsupportedError(
-                f"this model reads a picture in one piece of {media.length} tokens, but the batch holds {batch}: "
-                "use fewer image tokens"
-            )
-        embeddings = self.encode(media)
-        pointer = embeddings.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
-        behind = llama.llama_pos(position)
-        nothing = mtmd.mtmd_helper_post_decode_callback()
-        status: int = mtmd.mtmd_helper_decode_image_chunk(
-            self._context, context, media.chunk, pointer, position, 0, batch, ctypes.byref(behind), nothing, None
-        )
-        return status
-
 
 def _bitmap(media: Picture | Sound) -> int:
     bitmap: int
@@ -128,7 +112,7 @@ def _bitmap(media: Picture | Sound) -> int:
     return bitmap
 
 
-def _from_chunks(chunks: int, digest: str) -> MediaInput:
+def _from_chunks(chunks: int, kind: Literal["image", "audio"], digest: str) -> MediaInput:
     before: list[int] = []
     after: list[int] = []
     found = None
@@ -146,6 +130,6 @@ def _from_chunks(chunks: int, digest: str) -> MediaInput:
         raise UnsupportedError("llama.cpp made nothing of this picture or sound")
     owned = mtmd.mtmd_input_chunk_copy(found)
     length = mtmd.mtmd_input_chunk_get_n_tokens(owned)
-    media = MediaInput(digest, length, tuple(before), tuple(after), owned)
+    media = MediaInput(kind, digest, length, tuple(before), tuple(after), owned)
     weakref.finalize(media, mtmd.mtmd_input_chunk_free, owned)
     return media

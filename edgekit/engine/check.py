@@ -1,0 +1,47 @@
+"""What must hold before llama.cpp is given a file: damaged headers can end the process in native code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekit.errors import FileError
+from edgekit.gguf_header import Header, read_header
+
+_PROJECTOR = "clip"
+
+
+def check_model(path: Path) -> Header:
+    """Return the header of a text model; FileError where it is damaged or something else."""
+    header = read_header(path)
+    architecture = header.text("general.architecture")
+    if architecture is None or not header.tensors:
+        raise FileError(f"{path} holds no model: it names no architecture or has no tensors")
+    if architecture == _PROJECTOR:
+        raise FileError(f"{path} is a projector: name the model it belongs to, and this one with --projector")
+    return header
+
+
+def check_projector(path: Path, model: Header) -> Header:
+    """Return the header of a projector that fits a model; FileError where it does not."""
+    header = read_header(path)
+    if header.text("general.architecture") != _PROJECTOR or not header.tensors:
+        raise FileError(f"{path} is no projector: those are the files named mmproj")
+    width = embedding_length(model)
+    if projected_lengths(header) != {width}:
+        widths = ", ".join(map(str, sorted(projected_lengths(header)))) or "no"
+        raise FileError(
+            f"{path} belongs to another model: its embeddings have {widths} values, those of {model.path.name} {width}"
+        )
+    return header
+
+
+def embedding_length(model: Header) -> int:
+    """Return the width of a text model's embeddings."""
+    length = model.keys.get(f"{model.text('general.architecture')}.embedding_length")
+    return length if isinstance(length, int) else 0
+
+
+def projected_lengths(projector: Header) -> set[int]:
+    """Return the widths of the embeddings that a projector makes of pictures and of sounds."""
+    found = (projector.keys.get(f"clip.{tower}.projection_dim") for tower in ("vision", "audio"))
+    return {length for length in found if isinstance(length, int)}
