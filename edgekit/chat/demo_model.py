@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgekit import __version__, paths
 from edgekit.errors import FileError
+
+if TYPE_CHECKING:
+    from edgekit.convert.job import Progress
 
 _QUANTIZATION = "Q8_0"
 DEMO_NAMES = ("demo", "demo:french")
 
 
-def demo_files(name: str, progress: Callable[[float, float, str], None]) -> tuple[Path, Path]:
+def demo_files(name: str, progress: Progress) -> tuple[Path, Path]:
     """Return model and projector of `demo` or `demo:french`, made where they are not there yet."""
     checkpoint = paths.demo_checkpoint()
     adapters = (paths.demo_adapter(),) if name == "demo:french" else ()
@@ -29,9 +32,7 @@ def demo_files(name: str, progress: Callable[[float, float, str], None]) -> tupl
     return model, projector
 
 
-def _convert(
-    checkpoint: Path, adapters: tuple[Path, ...], folder: Path, progress: Callable[[float, float, str], None]
-) -> None:
+def _convert(checkpoint: Path, adapters: tuple[Path, ...], folder: Path, progress: Progress) -> None:
     from edgekit.convert.job import ConvertJob, convert
 
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,14 @@ def hint(text: str) -> None:
     _console(stderr=True).print(Text(text, style="dim"))
 
 
+def aside(text: str) -> None:
+    """Stream dimmed text to stderr, for thoughts: only a person at a terminal reads them."""
+    from rich.text import Text
+
+    if sys.stderr.isatty():
+        _console(stderr=True).print(Text(text, style="dim"), end="", soft_wrap=True)
+
+
 def error(text: str) -> None:
     """Print one line to stderr: why a command could not go on and what to do."""
     from rich.text import Text

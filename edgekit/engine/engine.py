@@ -226,14 +226,24 @@ def _load_model(plan: Plan, on_progress: Callable[[float], None] | None) -> int:
     params.n_gpu_layers = plan.gpu_layers
     params.use_extra_bufts = plan.repack
 
+    interrupted: list[BaseException] = []
+
     def hear(fraction: float, _data: object) -> bool:
-        if on_progress:
-            on_progress(fraction)
-        return True
+        # What is raised here, Ctrl+C above all, would be lost in native code.
+        try:
+            if on_progress:
+                on_progress(fraction)
+        except BaseException as problem:
+            interrupted.append(problem)
+        return not interrupted
 
     params.progress_callback = llama.llama_progress_callback(hear)
     native.forget_complaints()
     model: int | None = llama.llama_model_load_from_file(str(plan.model).encode(), params)
+    if interrupted:
+        if model:
+            llama.llama_model_free(model)
+        raise interrupted[0]
     if not model:
         raise FileError(f"cannot load {plan.model}: {native.complaints()}")
     return model
