@@ -1,0 +1,64 @@
+"""What a GGUF says about where it comes from: the `general.*` keys, and edgekit's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gguf
+import yaml
+from gguf import GGUFValueType, Keys
+
+from edgekit import __version__
+from edgekit.convert import keys
+from edgekit.errors import FileError
+
+# The keys that edgekit adds to those of llama.cpp's converter, each with its reason.
+OWN_KEYS = {
+    "edgekit.version": "which edgekit wrote the file, for reports of wrong conversions",
+    "edgekit.base": "which checkpoint it was made from, since a merged file no longer shows it",
+    "edgekit.adapters": "which adapters are merged into it",
+    "edgekit.adapters.sha256": "which state of those adapters, to tell two trainings apart",
+    "edgekit.ledger": "what became of each adapter tensor: status, tensor and scale, one line each",
+}
+
+
+def general(directory: Path, name: str | None, parameters: int) -> dict[str, keys.Value]:
+    """Return name, size, licence, base models and sampling defaults, as gguf's own heuristics find them.
+
+    `name` overrides the folder's; `parameters` is the number of weights in the file.
+    """
+    try:
+        found = gguf.Metadata.load(None, directory, name, parameters)
+        # The gguf package learned to read this one after 0.19.
+        if found.sampling_penalty_repeat is None:
+            found.sampling_penalty_repeat = gguf.Metadata.load_generation_config(directory).get("repetition_penalty")
+        found.name = found.name or directory.name
+        found.size_label = found.size_label or gguf.size_label(parameters, parameters, 0, 0)
+        # Serves as a table of keys and types only: it is never given a file.
+        table = gguf.GGUFWriter(path=None, arch="")
+        found.set_gguf_meta_model(table)
+    except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as problem:
+        raise FileError(f"{directory}: README.md or generation_config.json cannot be read ({problem})") from problem
+    return {
+        key: _value(entry.value, entry.type)
+        for key, entry in table.kv_data[0].items()
+        if key != Keys.General.ARCHITECTURE
+    }
+
+
+def _value(value: object, type: GGUFValueType) -> keys.Value:
+    if isinstance(value, list):
+        return keys.array(GGUFValueType.STRING, [str(item) for item in value])
+    if not isinstance(value, (bool, int, float, str)):
+        raise TypeError(f"{value!r} is no value for a key")
+    return keys.Value(type, (value,))
+
+
+def own(base: str, adapters: list[tuple[str, str]], ledger: list[str]) -> dict[str, keys.Value]:
+    """Return edgekit's own keys; `adapters` are names and digests, `ledger` has a line for each adapter tensor."""
+    made = {"edgekit.version": keys.text(__version__), "edgekit.base": keys.text(base)}
+    if adapters:
+        made["edgekit.adapters"] = keys.array(GGUFValueType.STRING, [name for name, _ in adapters])
+        made["edgekit.adapters.sha256"] = keys.array(GGUFValueType.STRING, [digest for _, digest in adapters])
+        made["edgekit.ledger"] = keys.array(GGUFValueType.STRING, ledger)
+    return made

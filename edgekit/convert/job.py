@@ -1,0 +1,204 @@
+"""A conversion: what is asked for and what comes out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from gguf import GGMLQuantizationType
+
+from edgekit.convert.adapter import Adapters, LedgerEntry
+from edgekit.convert.checkpoint import Checkpoint
+from edgekit.convert.disk import check_room
+from edgekit.convert.gemma4.model import Gemma4
+from edgekit.convert.general import general, own
+from edgekit.convert.gguf_file import GGUFWriter
+from edgekit.convert.keys import Value
+from edgekit.convert.memory import peak_memory
+from edgekit.convert.merging import Merging
+from edgekit.convert.mixture import PROJECTOR_QUANTIZATIONS, check_quantization
+from edgekit.convert.modelfile import Modelfile
+from edgekit.convert.plan import TensorPlan
+from edgekit.convert.progress import Progress, silent
+from edgekit.convert.stream import stream
+from edgekit.convert.target import Group, Target, target
+from edgekit.convert.whole_file import WholeFile, remove_leftovers
+from edgekit.errors import FileError, UnsupportedError
+
+Kind = Literal["text", "projector", "drafter", "checkpoint", "onnx", "modelfile"]
+
+
+@dataclass(frozen=True)
+class ConvertJob:
+    """What to convert, and into what."""
+
+    checkpoint: Path
+    out: Path
+    adapters: tuple[Path, ...] = ()
+    quantizations: tuple[str, ...] = ("Q8_0",)
+    # The projector's quantization; auto is the checkpoint's own 16-bit or 32-bit type, none writes no projector.
+    projector: str = "auto"
+    # What the files are called; the folders of checkpoint and adapters if not given.
+    name: str | None = None
+
+    @property
+    def file_name(self) -> str:
+        """What the files are called, before quantization and ending."""
+        folders = (self.checkpoint, *self.adapters)
+        return self.name or "-".join(Path(os.path.abspath(folder)).name for folder in folders)
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that a conversion wrote, or would write: then its digest is empty."""
+
+    path: Path
+    kind: Kind
+    quantization: str | None
+    bytes: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class ConvertResult:
+    """What a conversion wrote and what became of every key of every adapter."""
+
+    outputs: list[Output]
+    ledger: list[LedgerEntry] = field(default_factory=list)
+    # Wall time.
+    seconds: float = 0.0
+    # The largest resident size of the process so far, in bytes.
+    peak_memory: int = 0
+
+
+def convert(job: ConvertJob, progress: Progress = silent, *, dry_run: bool = False) -> ConvertResult:
+    """Convert a checkpoint and its adapters to GGUF in one pass; a dry run checks everything and writes nothing.
+
+    `progress` hears the bytes read and the bytes to read. Raises FileError, AdapterError and UnsupportedError for what
+    cannot be converted, DoesNotFitError where the disk is too small; then no file is left behind.
+    """
+    start = time.monotonic()
+    with Checkpoint(job.checkpoint) as checkpoint, Adapters(job.adapters) as adapters:
+        conversion = _Conversion(job, checkpoint, adapters)
+        outputs = conversion.plan() if dry_run else conversion.run(progress)
+        return ConvertResult(outputs, conversion.merging.ledger(), time.monotonic() - start, peak_memory())
+
+
+class _Conversion:
+    """A job with its checkpoint and adapters open and every file's header made."""
+
+    def __init__(self, job: ConvertJob, checkpoint: Checkpoint, adapters: Adapters) -> None:
+        self.job = job
+        self.model = Gemma4(checkpoint)
+        self.source = _type_of(checkpoint)
+        self.has_projector = self._wants_projector()
+        self.merging = self._merging(checkpoint, adapters)
+        self.own_keys = own(
+            job.checkpoint.resolve().name,
+            [(adapter.name, adapter.sha256) for adapter in adapters.all],
+            [f"{entry.status} {entry.key} {entry.tensor} {entry.scale:g}" for entry in self.merging.ledger()],
+        )
+        self.groups = self._groups()
+        self.modelfile = self._modelfile()
+        check_room(job.out, sum(target.bytes for target in self._targets()) + len(self.modelfile))
+
+    def plan(self) -> list[Output]:
+        """Return what would be written."""
+        files = [Output(target.path, target.kind, target.quantization, target.bytes) for target in self._targets()]
+        return [*files, Output(self.job.out / "Modelfile", "modelfile", None, len(self.modelfile))]
+
+    def run(self, progress: Progress) -> list[Output]:
+        """Write all files, or none."""
+        made_folder = _make_folder(self.job.out)
+        try:
+            remove_leftovers(self.job.out)
+            return self._write(progress)
+        except BaseException:
+            if made_folder:
+                with suppress(OSError):
+                    self.job.out.rmdir()
+            raise
+
+    def _write(self, progress: Progress) -> list[Output]:
+        # All files take their names together, when the last is complete.
+        with ExitStack() as files:
+            writers: dict[Path, GGUFWriter] = {}
+            for target in self._targets():
+                file = files.enter_context(WholeFile(target.path))
+                writers[target.path] = GGUFWriter(file, target.header, target.tensors)
+            modelfile = files.enter_context(WholeFile(self.job.out / "Modelfile"))
+            modelfile.write(self.modelfile)
+            stream([(group, [writers[t.path] for t in group.targets]) for group in self.groups], self.merging, progress)
+            digests = {path: writer.finish() for path, writer in writers.items()}
+        digests[modelfile.path] = hashlib.sha256(self.modelfile).hexdigest()
+        return [Output(o.path, o.kind, o.quantization, o.bytes, digests[o.path]) for o in self.plan()]
+
+    def _wants_projector(self) -> bool:
+        has_vision = self.model.config.vision is not None and bool(self.model.projector)
+        if self.job.projector not in ("auto", "none") and not has_vision:
+            raise UnsupportedError(f"{self.job.checkpoint} has no vision tower: leave out --projector")
+        return has_vision and self.job.projector != "none"
+
+    def _merging(self, checkpoint: Checkpoint, adapters: Adapters) -> Merging:
+        unused = dict(self.model.shared_kv)
+        deltas = adapters.deltas(checkpoint.weights, unused)
+        if not self.has_projector:
+            tower = "it belongs to a tower, and no projector is written"
+            unused |= {plan.weight.name: tower for plan in self.model.projector if plan.weight}
+        return Merging(deltas, unused)
+
+    def _groups(self) -> list[Group]:
+        names = [check_quantization(name) for name in dict.fromkeys(self.job.quantizations)]
+        made = [self._group("text", names, self.model.text, self.model.text_metadata())]
+        if self.has_projector:
+            asked = self.source.name if self.job.projector == "auto" else self.job.projector
+            name = check_quantization(asked, PROJECTOR_QUANTIZATIONS)
+            made.append(self._group("projector", [name], self.model.projector, self.model.projector_metadata()))
+        return made
+
+    def _group(
+        self, kind: Literal["text", "projector"], names: Sequence[str], plans: list[TensorPlan], shape: dict[str, Value]
+    ) -> Group:
+        job = self.job
+        label = job.name or (job.file_name if job.adapters else None)
+        directory = Path(os.path.abspath(job.checkpoint))
+        metadata = {**shape, **general(directory, label, sum(plan.elements for plan in plans)), **self.own_keys}
+        prefix = "mmproj-" if kind == "projector" else ""
+        paths = {name: job.out / f"{prefix}{job.file_name}-{name}.gguf" for name in names}
+        made = (target(path, kind, name, self.source, plans, metadata) for name, path in paths.items())
+        return Group(tuple(plans), tuple(made))
+
+    def _modelfile(self) -> bytes:
+        first = {target.kind: target.path.name for target in reversed(self._targets())}
+        return Modelfile(first["text"], first.get("projector")).text().encode("utf-8")
+
+    def _targets(self) -> list[Target]:
+        return [target for group in self.groups for target in group.targets]
+
+
+def _type_of(checkpoint: Checkpoint) -> GGMLQuantizationType:
+    """Return the type of the checkpoint's first matrix: what its config says may differ from what it holds."""
+    for weight in checkpoint.weights.values():
+        if len(weight.shape) >= 2:
+            weight.file.dtype(weight.name)
+            return GGMLQuantizationType[weight.dtype]
+    raise FileError(f"{checkpoint.directory} holds no matrix: download the whole checkpoint")
+
+
+def _make_folder(folder: Path) -> bool:
+    """Create a folder; say whether it was not there before."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as problem:
+        if not folder.is_dir():
+            raise FileError(f"{folder} is a file: choose a folder for --out") from problem
+        return False
+    except OSError as problem:
+        raise FileError(f"{folder} cannot be made: {problem.strerror}") from problem
+    return True

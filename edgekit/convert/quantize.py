@@ -1,0 +1,57 @@
+"""Rows of float32 to ggml blocks, by ggml's own code."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from gguf import GGMLQuantizationType as Type
+
+from edgekit.convert.gguf_file import row_bytes
+from edgekit.convert.safetensors import Floats
+from edgekit.errors import FileError, UnsupportedError
+
+_LIBRARIES = {"linux": "libggml-base.so", "darwin": "libggml-base.dylib", "win32": "ggml-base.dll"}
+_PLAIN = (Type.F32, Type.F16, Type.BF16)
+
+
+@cache
+def _ggml() -> ctypes.CDLL:
+    # The package's own import would load its accelerators too: quantizing needs none.
+    package = importlib.util.find_spec("llama_cpp")
+    if package is None or package.origin is None:
+        raise UnsupportedError("llama-cpp-python is not installed: install edgekit with its dependencies")
+    library = ctypes.CDLL(str(Path(package.origin).parent / "lib" / _LIBRARIES[sys.platform]))
+    library.ggml_quantize_chunk.restype = ctypes.c_size_t
+    library.ggml_quantize_chunk.argtypes = [
+        ctypes.c_int,
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+        ctypes.c_int64,
+        ctypes.c_int64,
+        ctypes.c_int64,
+        ctypes.c_void_p,
+    ]
+    return library
+
+
+def quantize(type: Type, rows: Floats, name: str) -> memoryview:
+    """Return rows as blocks of a type; `name` is for the error.
+
+    The last dimension must be a multiple of the type's block. The GIL is free while ggml works.
+    Raises FileError where a quantized tensor would hold NaN or infinity.
+    """
+    source = np.ascontiguousarray(rows)
+    if type == Type.F32:
+        return source.reshape(-1).view(np.uint8).data
+    if type not in _PLAIN and not np.isfinite(rows).all():
+        raise FileError(f"{name} holds NaN or infinity: the checkpoint is damaged or its training diverged")
+    width = source.shape[-1]
+    height = source.size // width
+    made = np.empty(height * row_bytes(type, width), np.uint8)
+    _ggml().ggml_quantize_chunk(type, source.ctypes.data, made.ctypes.data, 0, height, width, None)
+    return made.data

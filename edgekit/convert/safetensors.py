@@ -1,0 +1,135 @@
+"""One safetensors file: its header checked against its size, its tensors read by rows."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+
+from edgekit.errors import FileError, UnsupportedError
+
+Floats = npt.NDArray[np.float32]
+
+# The dtypes that a weight may have here; safetensors knows more.
+_DTYPES: dict[str, npt.DTypeLike] = {"F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
+# The format's own limit, kept by the safetensors library.
+_LONGEST_HEADER = 100_000_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tensor as the header lists it; `begin` counts from the start of the file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    bytes: int
+
+
+class SafetensorsFile:
+    """A safetensors file, opened once and read by position, so that threads may share it.
+
+    Raises FileError where the file is missing, cut short or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = os.open(path, os.O_RDONLY)
+        except FileNotFoundError as problem:
+            raise FileError(f"{path} is missing: download the whole checkpoint again") from problem
+        except OSError as problem:
+            raise FileError(f"{path} cannot be read: {problem.strerror}") from problem
+        try:
+            self.entries = self._read_header(os.fstat(self._file).st_size)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def __enter__(self) -> SafetensorsFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def rows(self, name: str, start: int, stop: int) -> Floats:
+        """Return rows of a tensor as float32; a row is one step of the first dimension, a scalar is one row."""
+        entry = self.entries[name]
+        dtype = np.dtype(self.dtype(name))
+        height = entry.shape[0] if entry.shape else 1
+        width = math.prod(entry.shape[1:])
+        if not 0 <= start <= stop <= height:
+            raise IndexError(f"rows {start} to {stop} of {height}")
+        data = self._read(entry.begin + start * width * dtype.itemsize, (stop - start) * width * dtype.itemsize)
+        # Widening bf16 with a shift is several times faster than a cast through ml_dtypes.
+        values = _widen(data) if entry.dtype == "BF16" else np.frombuffer(data, dtype).astype(np.float32)
+        return values.reshape(stop - start, *entry.shape[1:])
+
+    def dtype(self, name: str) -> npt.DTypeLike:
+        """Return a tensor's numpy dtype; raises UnsupportedError where it is no 16-bit or 32-bit float."""
+        entry = self.entries[name]
+        if entry.dtype not in _DTYPES:
+            raise UnsupportedError(
+                f"{self.path.name}: {name} is {entry.dtype}; edgekit converts F32, F16 and BF16 weights: "
+                "start from the checkpoint before it was quantized"
+            )
+        return _DTYPES[entry.dtype]
+
+    def _read(self, offset: int, count: int) -> bytes:
+        parts = []
+        while count:
+            # One read returns at most 2 GiB on Linux.
+            part = os.pread(self._file, count, offset)
+            if not part:
+                raise FileError(f"{self.path} became shorter while it was read: convert it again when it is at rest")
+            parts.append(part)
+            offset, count = offset + len(part), count - len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _read_header(self, size: int) -> dict[str, Entry]:
+        length = int.from_bytes(os.pread(self._file, 8, 0), "little") if size >= 8 else 0
+        if length > min(size - 8, _LONGEST_HEADER) or length < 2:
+            raise self._damaged(f"it has {size} bytes and its header would have {length}")
+        try:
+            header = json.loads(self._read(8, length))
+            listed = {name: _entry(value, 8 + length) for name, value in header.items() if name != "__metadata__"}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+            raise self._damaged("its header is no safetensors header") from problem
+        for name, entry in listed.items():
+            if entry.begin + entry.bytes > size:
+                raise self._damaged(f"{name} ends at byte {entry.begin + entry.bytes} of {size}")
+            width = np.dtype(_DTYPES[entry.dtype]).itemsize if entry.dtype in _DTYPES else None
+            if width and entry.bytes != math.prod(entry.shape) * width:
+                raise self._damaged(f"{name} has {entry.bytes} bytes for shape {list(entry.shape)}")
+        return listed
+
+    def _damaged(self, what: str) -> FileError:
+        return FileError(f"{self.path} is cut short or damaged: {what}; download it again")
+
+
+def _entry(value: dict[str, Any], data_start: int) -> Entry:
+    begin, end = (int(offset) for offset in value["data_offsets"])
+    shape = tuple(int(length) for length in value["shape"])
+    if not 0 <= begin <= end or min(shape, default=0) < 0:
+        raise ValueError("a negative length")
+    return Entry(str(value["dtype"]), shape, data_start + begin, end - begin)
+
+
+def _widen(data: bytes) -> Floats:
+    wide = np.frombuffer(data, np.uint16).astype(np.uint32)
+    wide <<= 16
+    return wide.view(np.float32)

@@ -1,0 +1,91 @@
+"""The one pass: rows are read, merged, quantized on all cores and written, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from edgekit.convert.gguf_file import GGUFWriter
+from edgekit.convert.merging import Merging
+from edgekit.convert.plan import TensorPlan
+from edgekit.convert.progress import Progress
+from edgekit.convert.quantize import quantize
+from edgekit.convert.target import Group
+
+# Values in a block of rows: 16 MiB as float32, a few times that while it is worked on.
+_BLOCK = 4 << 20
+# Blocks that may wait for the writer, for each thread: keeps all of them busy while a slow one finishes.
+_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of one tensor."""
+
+    plan: TensorPlan
+    index: int
+    start: int
+    stop: int
+
+    @property
+    def bytes(self) -> int:
+        """What is read for it."""
+        weight = self.plan.weight
+        return 0 if weight is None else weight.bytes * (self.stop - self.start) // weight.height
+
+
+def blocks(plans: Sequence[TensorPlan]) -> Iterator[Block]:
+    """Cut tensors into blocks of whole rows."""
+    for index, plan in enumerate(plans):
+        step = max(1, _BLOCK // max(1, math.prod(plan.shape[1:])))
+        for start in range(0, plan.height, step):
+            yield Block(plan, index, start, min(start + step, plan.height))
+
+
+def stream(groups: Sequence[tuple[Group, Sequence[GGUFWriter]]], merging: Merging, progress: Progress) -> None:
+    """Write every tensor of every group with the group's writers; `progress` counts the bytes read."""
+    total = sum(block.bytes for group, _ in groups for block in blocks(group.plans))
+    done = 0
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="quantize")
+    try:
+        for group, writers in groups:
+            for block, pieces in _in_order(pool, threads * _AHEAD, group, merging):
+                for writer, piece in zip(writers, pieces, strict=True):
+                    writer.write(block.plan.name, piece)
+                done += block.bytes
+                progress(done, total, block.plan.name)
+    finally:
+        # After an error nobody waits for blocks that were not begun.
+        pool.shutdown(cancel_futures=True)
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, ahead: int, group: Group, merging: Merging
+) -> Iterator[tuple[Block, list[memoryview]]]:
+    waiting: deque[tuple[Block, Future[list[memoryview]]]] = deque()
+    for block in blocks(group.plans):
+        waiting.append((block, pool.submit(_make, block, group, merging)))
+        if len(waiting) > ahead:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    for last, future in waiting:
+        yield last, future.result()
+
+
+def _make(block: Block, group: Group, merging: Merging) -> list[memoryview]:
+    """Return a block's bytes for each of the group's files."""
+    plan = block.plan
+    if plan.weight is None:
+        assert plan.values is not None
+        rows = plan.values[block.start : block.stop]
+    else:
+        rows = merging.apply(plan.weight.name, plan.weight.rows(block.start, block.stop), block.start)
+    if plan.transform:
+        rows = plan.transform(rows)
+    rows = rows.reshape(block.stop - block.start, *plan.shape[1:])
+    return [quantize(target.tensors[block.index].type, rows, plan.name) for target in group.targets]

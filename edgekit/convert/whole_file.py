@@ -1,0 +1,87 @@
+"""Files that appear whole or not at all: written beside, made durable, then given their name."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+from edgekit.errors import DoesNotFitError, FileError
+
+_ENDING = ".edgekit-partial"
+
+
+class WholeFile:
+    """A file to be written; it takes its name at the end of a `with` block that raised nothing.
+
+    Raises DoesNotFitError where the disk is full, FileError where writing fails otherwise.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # Hidden, and the writer's own: two conversions into one folder do not share it.
+        self.partial = path.with_name(f".{path.name}.{os.getpid()}{_ENDING}")
+        self.bytes = 0
+
+    def __enter__(self) -> WholeFile:
+        try:
+            self._file = self.partial.open("wb")
+        except OSError as problem:
+            raise self._explain(problem) from problem
+        # Held until the file is closed or the process dies: tells a running conversion's file from a leftover.
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        return self
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append bytes."""
+        try:
+            self._file.write(data)
+        except OSError as problem:
+            raise self._explain(problem) from problem
+        self.bytes += len(data)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._publish()
+        except OSError as problem:
+            raise self._explain(problem) from problem
+        finally:
+            # Closing writes what is buffered, which fails again on a full disk.
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self.partial.unlink(missing_ok=True)
+
+    def _publish(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.partial.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _explain(self, problem: OSError) -> DoesNotFitError | FileError:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return DoesNotFitError(
+                f"the disk is full: {self.path} was not written; free some space or choose another --out"
+            )
+        if problem.errno == errno.EFBIG:
+            return DoesNotFitError(
+                f"{self.path} is larger than a file may be here: choose another --out or a smaller --quant"
+            )
+        return FileError(f"{self.path} cannot be written: {problem.strerror}")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what conversions that were killed have left in a folder; those of running ones stay."""
+    for partial in folder.glob(f".*{_ENDING}"):
+        with contextlib.suppress(OSError), partial.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            partial.unlink()

@@ -1,0 +1,117 @@
+"""A tiny Gemma 4 E checkpoint of random weights, saved by transformers: the same bytes on every run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import (
+    Gemma4Config,
+    Gemma4ForConditionalGeneration,
+    GemmaTokenizer,
+    GenerationConfig,
+)
+
+SPECIAL = {
+    "pad_token": "<pad>",
+    "eos_token": "<eos>",
+    "bos_token": "<bos>",
+    "unk_token": "<unk>",
+    "mask_token": "<mask>",
+    "sot_token": "<|turn>",
+    "eot_token": "<turn|>",
+    "soc_token": "<|channel>",
+    "eoc_token": "<channel|>",
+    "image_token": "<|image|>",
+    "audio_token": "<|audio|>",
+    "escape_token": '<|"|>',
+}
+WORDS = ["▁r", "▁re", "▁red", "▁g", "▁gr", "▁gre", "▁gree", "▁green", "ci", "cir", "circ", "circl", "circle"]
+TEMPLATE = "{{ bos_token }}{% for m in messages %}<|turn>{{ m.role }}\n{{ m.content }}<turn|>\n{% endfor %}"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a test varies; the defaults have widths that no 32-value block divides, so every fallback is met."""
+
+    hidden: int = 96
+    intermediate: int = 80
+    head: int = 32
+    global_head: int = 64
+    layers: int = 6
+    shared: int = 3
+    per_layer: int = 16
+    double_wide: bool = True
+    vision_intermediate: int = 112
+    dtype: torch.dtype = torch.bfloat16
+    seed: int = 0
+
+
+def config(shape: Shape) -> Gemma4Config:
+    kinds = ["full_attention" if (layer + 1) % 3 == 0 else "sliding_attention" for layer in range(shape.layers)]
+    text = {
+        "vocab_size": 320,
+        "vocab_size_per_layer_input": 320,
+        "hidden_size": shape.hidden,
+        "intermediate_size": shape.intermediate,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 1,
+        "head_dim": shape.head,
+        "global_head_dim": shape.global_head,
+        "hidden_size_per_layer_input": shape.per_layer,
+        "num_kv_shared_layers": shape.shared,
+        "use_double_wide_mlp": shape.double_wide,
+        "layer_types": kinds,
+        "sliding_window": 64,
+        "max_position_embeddings": 4096,
+        "final_logit_softcapping": 30.0,
+    }
+    vision = {
+        "hidden_size": 64,
+        "intermediate_size": shape.vision_intermediate,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 32,
+        "position_embedding_size": 128,
+        "use_clipped_linears": True,
+    }
+    audio = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "output_proj_dims": 96}
+    return Gemma4Config(text_config=text, vision_config=vision, audio_config=audio, dtype=shape.dtype)
+
+
+def model(shape: Shape) -> Gemma4ForConditionalGeneration:
+    """Return the model with every weight, norm, scalar and clipping bound random."""
+    made = Gemma4ForConditionalGeneration(config(shape))
+    dice = torch.Generator().manual_seed(shape.seed)
+    with torch.no_grad():
+        for tensor in [*made.parameters(), *made.buffers()]:
+            if tensor.is_floating_point():
+                noise = torch.randn(tensor.shape, generator=dice)
+                tensor.copy_(noise * 0.3 if tensor.dim() > 1 else 1 + noise * 0.3)
+    return made.to(shape.dtype)
+
+
+def tokenizer() -> GemmaTokenizer:
+    tokens = [*SPECIAL.values(), *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *"circleednag", *WORDS]
+    tokens = list(dict.fromkeys(tokens))
+    tokens += [f"<unused{index}>" for index in range(320 - len(tokens))]
+    merges = [(word[:-1], word[-1]) for word in WORDS]
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    return GemmaTokenizer(vocab=vocabulary, merges=merges, chat_template=TEMPLATE, **SPECIAL)
+
+
+def write(folder: Path, shape: Shape | None = None, shard_size: str = "1GB") -> Path:
+    """Write checkpoint, tokenizer and processor settings to `folder` and return it."""
+    made = model(shape or Shape())
+    made.generation_config = GenerationConfig(
+        do_sample=True, temperature=1.0, top_k=64, top_p=0.95, bos_token_id=2, eos_token_id=[1, 6], pad_token_id=0
+    )
+    made.save_pretrained(folder, max_shard_size=shard_size)
+    tokenizer().save_pretrained(folder)
+    picture = {"image_mean": [0.0, 0.0, 0.0], "image_std": [1.0, 1.0, 1.0], "patch_size": 16, "pooling_kernel_size": 3}
+    (folder / "preprocessor_config.json").write_text(json.dumps(picture), encoding="utf-8")
+    return folder
