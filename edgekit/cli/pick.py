@@ -1,5 +1,69 @@
-"""Being built in this session by its owner."""
+"""`edgekit pick`: which Gemma 4 fits here, and how fast it would be."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from edgekit.cli.options import JsonOption
 
 
-def command() -> None:
-    """Being built."""
+class Modality(str, Enum):
+    """What the model is to take in."""
+
+    text = "text"
+    image = "image"
+    audio = "audio"
+    video = "video"
+
+
+class Preference(str, Enum):
+    """What matters where quality and speed are at odds."""
+
+    quality = "quality"
+    balanced = "balanced"
+    speed = "speed"
+
+
+class Policy(str, Enum):
+    """Who chooses: edgekit's estimate or the published table."""
+
+    best = "best"
+    guide = "guide"
+
+
+def command(
+    profile: Annotated[
+        str | None, typer.Option(help="Pick for a machine described in profiles/ or in a TOML file.", metavar="NAME")
+    ] = None,
+    profiles: Annotated[bool, typer.Option("--profiles", help="List the profiles.")] = False,
+    context: Annotated[
+        int | None, typer.Option(help="Tokens of context; the largest useful one by default.", min=256, metavar="N")
+    ] = None,
+    modality: Annotated[list[Modality] | None, typer.Option("--for", help="What it is to take in; repeat.")] = None,
+    prefer: Annotated[Preference, typer.Option(help="Quality or speed.")] = Preference.balanced,
+    policy: Annotated[Policy, typer.Option(help="best: by estimate; guide: by the published table.")] = Policy.best,
+    every: Annotated[bool, typer.Option("--all", help="Show every quantization.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show where the memory goes.")] = False,
+    measure: Annotated[bool, typer.Option(help="Measure the memory bandwidth, once per machine.")] = True,
+    json: JsonOption = False,
+) -> None:
+    """Choose the Gemma 4 that suits this machine, with its memory and speed."""
+    from edgekit.cli import pick_view
+    from edgekit.fit.needs import Needs
+    from edgekit.fit.picker import pick
+    from edgekit.hardware.probe import probe
+    from edgekit.hardware.profile import read_profile
+
+    if profiles:
+        pick_view.show_profiles(json=json)
+        return
+    machine = read_profile(profile) if profile else probe(measure=measure)
+    asked = tuple(dict.fromkeys(["text", *(one.value for one in modality or [])]))
+    found = pick(machine, Needs(context, asked, prefer.value), by_guide=policy is Policy.guide)
+    if json:
+        pick_view.print_json(found)
+    else:
+        pick_view.show(found, every=every, explain=explain, by_guide=policy is Policy.guide)

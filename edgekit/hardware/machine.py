@@ -39,6 +39,8 @@ class Accelerator:
     shares_memory: bool = False
     # Whether the installed llama.cpp build can drive it.
     usable: bool = False
+    # Peak read bandwidth in bytes per second, None when not known.
+    memory_bandwidth: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,5 +56,7 @@ class Machine:
     container: str | None = None
     # Main memory read bandwidth in bytes per second, None when not known.
     memory_bandwidth: float | None = None
+    # Where the bandwidth comes from: "measured", "peak", or "decode" (from published decode speeds).
+    bandwidth_basis: str | None = None
     disk_free: int | None = None
     notes: tuple[str, ...] = ()

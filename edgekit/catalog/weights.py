@@ -1,0 +1,97 @@
+"""Bytes of a model file by what they are for, computed from the shape and the quantization."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+
+from edgekit.catalog.load import quantization_costs
+from edgekit.catalog.quantization import tensor_bytes, with_types
+from edgekit.catalog.tensors import Tensor, tensors
+from edgekit.catalog.variant import ModelFile, Shape
+
+# Vocabulary, merges and template of a Gemma 4 GGUF: the same in every file.
+METADATA = 15_800_000
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where a file's bytes go."""
+
+    file: int
+    # The tied output matrix: looked up for every token and multiplied for every output.
+    token_embeddings: int
+    # Only the rows of the tokens at hand are ever read.
+    per_layer_embeddings: int
+    # One entry per layer.
+    layers: tuple[int, ...]
+    # Of each layer, what one decoded token reads: active experts, no unused projections.
+    layers_read: tuple[int, ...]
+    # Norms and projections outside the layers.
+    other: int
+    # Bytes inside the layers by tensor type, for llama.cpp's repacked copy.
+    by_type: dict[str, int]
+    # Weights that one token is multiplied by inside the layers.
+    parameters_read: int
+
+    @property
+    def read_per_token(self) -> int:
+        """Return the bytes that decoding one token reads, cache not counted."""
+        return self.token_embeddings + self.other + sum(self.layers_read)
+
+
+@lru_cache(maxsize=64)
+def weights(shape: Shape, file: ModelFile) -> Weights:
+    """Return the bytes of a file of a model of this shape; known file sizes are kept, the layers scaled to them."""
+    computed = _computed(shape, file)
+    if file.bytes is None:
+        return computed
+    tables = computed.token_embeddings + computed.per_layer_embeddings + computed.other
+    scale = (file.bytes - METADATA - tables) / sum(computed.layers)
+    return Weights(
+        file.bytes,
+        computed.token_embeddings,
+        computed.per_layer_embeddings,
+        tuple(round(layer * scale) for layer in computed.layers),
+        tuple(round(layer * scale) for layer in computed.layers_read),
+        computed.other,
+        {kind: round(count * scale) for kind, count in computed.by_type.items()},
+        computed.parameters_read,
+    )
+
+
+def _computed(shape: Shape, file: ModelFile) -> Weights:
+    tables = {"token_embd": 0, "per_layer_token_embd": 0, "other": 0}
+    layers, read = [0] * shape.num_hidden_layers, [0.0] * shape.num_hidden_layers
+    by_type: Counter[str] = Counter()
+    parameters = 0.0
+    chosen = {"token_embd": file.token_embedding, "per_layer_token_embd": file.per_layer_embedding}
+    for tensor, kind in with_types(tensors(shape), quantization_costs().standard_name(file.quantization)):
+        size = tensor_bytes(chosen.get(tensor.role) or kind, tensor)
+        if tensor.layer is None:
+            tables[tensor.role if tensor.role in tables else "other"] += size
+            continue
+        layers[tensor.layer] += size
+        read[tensor.layer] += size * _share_read(shape, tensor)
+        by_type[kind] += size
+        parameters += tensor.count * _share_read(shape, tensor)
+    return Weights(
+        METADATA + sum(tables.values()) + sum(layers),
+        tables["token_embd"],
+        tables["per_layer_token_embd"],
+        tuple(layers),
+        tuple(round(size) for size in read),
+        tables["other"],
+        dict(by_type),
+        round(parameters),
+    )
+
+
+def _share_read(shape: Shape, tensor: Tensor) -> float:
+    assert tensor.layer is not None
+    if tensor.role.endswith("_exps"):
+        return shape.top_k_experts / shape.num_experts
+    # The file keeps the key and value projections of KV-shared layers; nothing multiplies by them.
+    unused = tensor.role in ("attn_k", "attn_v") and not shape.owns_cache(tensor.layer)
+    return 0.0 if unused else 1.0

@@ -1,0 +1,56 @@
+"""What `edgekit pick --json` prints (the keys are promised in the design)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgekit.fit.candidate import Candidate
+from edgekit.fit.picker import Pick
+from edgekit.fit.reasons import reason
+from edgekit.fit.speed import Speed
+
+
+def as_json(found: Pick) -> dict[str, Any]:
+    """Return a pick as plain data; sizes in bytes, speeds in tokens per second."""
+    chosen = found.recommendation
+    return {
+        "machine": found.machine,
+        "recommendation": _candidate(chosen, found) if chosen else None,
+        "candidates": [_candidate(one, found) for one in found.candidates],
+        "guide": found.guide,
+        "notes": found.notes,
+    }
+
+
+def _candidate(candidate: Candidate, found: Pick) -> dict[str, Any]:
+    load, memory = candidate.load, candidate.memory
+    return {
+        "variant": load.variant.name,
+        "quantization": load.file.quantization,
+        "repo": load.file.repo,
+        "file": load.file.file,
+        "projector": load.projector and {"repo": load.projector.repo, "file": load.projector.file},
+        "context": candidate.settings.context,
+        "placement": candidate.placement,
+        "gpu_layers": candidate.settings.gpu_layers,
+        "repack": candidate.settings.repack,
+        "fits": candidate.fits,
+        "shortfall": max(0, candidate.shortfall),
+        "memory": {
+            "total": memory.total,
+            "host": memory.host,
+            "gpu": memory.gpu,
+            "lines": [
+                {"what": line.what, "bytes": line.bytes, "where": line.where, "needed": line.needed}
+                for line in memory.lines
+            ],
+        },
+        "decode_tokens_per_second": _speed(candidate.decode),
+        "prefill_tokens_per_second": _speed(candidate.prefill),
+        "quality": round(candidate.quality, 1),
+        "reason": reason(candidate, found),
+    }
+
+
+def _speed(speed: Speed | None) -> dict[str, Any] | None:
+    return {"low": round(speed.low, 2), "high": round(speed.high, 2), "basis": speed.basis} if speed else None

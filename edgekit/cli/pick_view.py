@@ -1,0 +1,138 @@
+"""How a pick looks: the machine, the table, the recommendation and the next command."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+
+from edgekit.cli import machine_view, output
+from edgekit.cli.pick_json import as_json
+from edgekit.fit.budget import Budget, budget
+from edgekit.fit.candidate import Candidate
+from edgekit.fit.picker import Pick
+from edgekit.fit.reasons import reason
+from edgekit.fit.speed import Speed
+from edgekit.hardware.profile import profile_names, profile_title
+
+_BAR = 10
+
+
+def print_json(found: Pick) -> None:
+    """Print a pick as one JSON object."""
+    output.json_object(as_json(found))
+
+
+def show_profiles(*, json: bool) -> None:
+    """List the machine profiles with their titles."""
+    titles = {name: profile_title(name) for name in profile_names()}
+    if json:
+        output.json_object({"profiles": titles})
+        return
+    table = Table("Profile", "Machine", box=None, pad_edge=False, header_style="dim")
+    for name, title in titles.items():
+        table.add_row(Text(name, style="bold"), title)
+    output.show(table)
+
+
+def show(found: Pick, *, every: bool, explain: bool, by_guide: bool) -> None:
+    """Print a pick for people."""
+    output.show(machine_view.summary(found.machine))
+    output.show("")
+    output.show(_table(found, found.candidates if every else _best_of_each(found)))
+    output.show("")
+    if by_guide:
+        output.show(found.guide.sentence)
+    _show_choice(found, explain=explain)
+    for note in found.notes:
+        output.hint(note)
+
+
+def _best_of_each(found: Pick) -> list[Candidate]:
+    best: dict[str, Candidate] = {}
+    for candidate in (*filter(None, [found.recommendation]), *found.candidates):
+        best.setdefault(candidate.load.variant.name, candidate)
+    return sorted(best.values(), key=lambda one: one.load.variant.benchmarks["mmlu_pro"], reverse=True)
+
+
+def _table(found: Pick, candidates: tuple[Candidate, ...] | list[Candidate]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    table.add_column("Variant", no_wrap=True)
+    table.add_column("Quantization", no_wrap=True)
+    table.add_column("Fits", no_wrap=True)
+    table.add_column("Memory", no_wrap=True)
+    table.add_column("Tokens/s", justify="right", no_wrap=True)
+    table.add_column("Quality", justify="right", no_wrap=True)
+    limits = budget(found.machine)
+    for one in candidates:
+        chosen = one is found.recommendation
+        table.add_row(
+            Text("→" if chosen else "", style="bold green"),
+            one.load.variant.name,
+            one.load.file.quantization,
+            _fits(one, found),
+            _memory(one, limits),
+            _range(one.decode),
+            f"{one.quality:.0f}",
+            style="bold" if chosen else "" if one.fits else "dim",
+        )
+    return table
+
+
+def _fits(candidate: Candidate, found: Pick) -> Text:
+    if not candidate.fits:
+        return Text("no", style="red")
+    if candidate.settings.context < found.needs.enough_context:
+        return Text(f"{candidate.settings.context // 1024}k context", style="yellow")
+    place = {"cpu": "yes", "gpu": "yes, GPU", "partial": "yes, GPU+RAM"}[candidate.placement]
+    return Text(place, style="green" if candidate.is_usable(found.needs) else "yellow")
+
+
+def _memory(candidate: Candidate, limits: Budget) -> Text:
+    shared = limits.accelerator is not None and limits.accelerator.shares_memory
+    room = max(1, limits.host + (0 if shared else limits.gpu))
+    filled = min(_BAR, max(1, round(_BAR * candidate.memory.total / room)))
+    bar = "█" * filled + "░" * (_BAR - filled)
+    return Text.assemble((bar, "cyan" if candidate.fits else "red"), f" {candidate.memory.total / output.GIB:5.1f} GiB")
+
+
+def _range(speed: Speed) -> str:
+    low, high = (f"{value:.0f}" if value >= 10 else f"{value:.1f}" for value in (speed.low, speed.high))
+    return low if low == high else f"{low} to {high}"
+
+
+def _show_choice(found: Pick, *, explain: bool) -> None:
+    chosen = found.recommendation
+    if chosen is None:
+        nearest = min(found.candidates, key=lambda one: one.shortfall, default=None)
+        output.show(Text("Nothing fits.", style="bold red"))
+        if nearest:
+            output.show(f"The nearest is {nearest.name}. {reason(nearest, found)}")
+        return
+    output.show(Text.assemble(("Take ", ""), (chosen.name, "bold green"), (". ", ""), reason(chosen, found)))
+    output.show(Text(f"Speed: {chosen.decode.basis}.", style="dim"))
+    if explain:
+        output.show("")
+        output.show(_lines(chosen))
+    output.show("")
+    for line in _next_commands(chosen):
+        output.show(Text(f"  {line}"))
+
+
+def _next_commands(chosen: Candidate) -> list[str]:
+    file = chosen.load.file
+    if file.file:
+        return [f"hf download {file.repo} {file.file} --local-dir .", f"edgekit chat {file.file}"]
+    pattern = f"*{file.quantization}*.gguf"
+    return [f'hf download {file.repo} --include "{pattern}" --local-dir .', f"edgekit chat {pattern}"]
+
+
+def _lines(chosen: Candidate) -> Table:
+    table = Table("Memory", "Where", box=None, pad_edge=False, header_style="dim")
+    table.add_column("Size", justify="right")
+    table.add_column("At once", justify="right")
+    for line in chosen.memory.lines:
+        table.add_row(line.what.replace("_", " "), line.where, output.size(line.bytes), output.size(line.needed))
+    total = chosen.memory
+    table.add_row("total", "", output.size(total.total), output.size(total.host_needed + total.gpu), style="bold")
+    return table

@@ -1,0 +1,150 @@
+"""What running a file on a machine takes, line by line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgekit.catalog.variant import ModelFile, Variant
+from edgekit.catalog.weights import Weights, weights
+from edgekit.fit.buffers import compute_buffer, host_inputs, logits, tower_buffer
+from edgekit.fit.kv_cache import KvCache, kv_cache
+from edgekit.fit.repack import repacked
+from edgekit.fit.settings import Settings
+from edgekit.hardware.machine import Processor
+
+Where = Literal["gpu", "host", "file"]
+
+MIB = 1 << 20
+# Python, llama.cpp's vocabulary and the terminal: resident memory of `edgekit run` without weights, cache and buffers.
+PROCESS = 160 * MIB
+# Soft tokens that working memory for a picture is counted for: the reference processor's default.
+IMAGE_TOKENS = 280
+_PAGE = 4096
+
+
+@dataclass(frozen=True)
+class Line:
+    """One purpose that takes memory; `file` is pages of the model file that the system may drop."""
+
+    what: str
+    bytes: int
+    where: Where
+    # What has to be resident at once; less than `bytes` for tables that are read row by row.
+    needed: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The memory of one way to run one file."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def total(self) -> int:
+        """Return all bytes, wherever they are."""
+        return sum(line.bytes for line in self.lines)
+
+    @property
+    def gpu(self) -> int:
+        """Return the bytes on the accelerator."""
+        return sum(line.bytes for line in self.lines if line.where == "gpu")
+
+    @property
+    def host(self) -> int:
+        """Return the bytes in main memory, file pages included."""
+        return self.total - self.gpu
+
+    @property
+    def host_needed(self) -> int:
+        """Return the bytes of main memory that have to be resident at once."""
+        return sum(line.needed for line in self.lines if line.where != "gpu")
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is to be run: a file, perhaps a projector, for some modalities."""
+
+    variant: Variant
+    file: ModelFile
+    projector: ModelFile | None = None
+    modalities: tuple[str, ...] = ("text",)
+
+
+def estimate(load: Load, settings: Settings, processor: Processor) -> Estimate:
+    """Return what a load takes under the given settings, on the given processor."""
+    parts = weights(load.variant.shape, load.file)
+    cache = kv_cache(load.variant.shape, settings)
+    lines = [
+        *_weights(load.variant, parts, settings),
+        *_repack(parts, settings, processor),
+        *_cache(load.variant, cache, settings),
+        *_buffers(load.variant, cache, settings),
+        *_projector(load, settings),
+        _line("process", PROCESS, "host"),
+    ]
+    return Estimate(tuple(line for line in lines if line.bytes))
+
+
+def _line(what: str, size: int, where: Where, needed: int | None = None) -> Line:
+    return Line(what, size, where, size if needed is None else min(size, needed))
+
+
+def _weights(variant: Variant, parts: Weights, settings: Settings) -> list[Line]:
+    layers = len(parts.layers)
+    on_gpu = min(settings.gpu_layers, layers)
+    moved = sum(parts.layers[layers - on_gpu :]) if on_gpu else 0
+    output_on_gpu = settings.gpu_layers > layers
+    rest = parts.file - moved - parts.token_embeddings - parts.per_layer_embeddings
+    row = parts.per_layer_embeddings // variant.shape.vocab_size
+    # A row lies on as many pages as it touches; a context holds at most so many different tokens.
+    rows = settings.context * (row + _PAGE)
+    return [
+        _line("weights", rest, "file"),
+        _line("weights", moved, "gpu"),
+        # The output matrix is the token embeddings: the accelerator gets a copy, the host only looks rows up.
+        _line("token_embeddings", parts.token_embeddings, "file", rows if output_on_gpu else None),
+        _line("token_embeddings", parts.token_embeddings if output_on_gpu else 0, "gpu"),
+        _line("per_layer_embeddings", parts.per_layer_embeddings, "file", rows),
+    ]
+
+
+def _repack(parts: Weights, settings: Settings, processor: Processor) -> list[Line]:
+    layers = len(parts.layers)
+    on_host = 1 - min(settings.gpu_layers, layers) / layers
+    return [_line("repack", int(repacked(parts, processor) * on_host) if settings.repack else 0, "host")]
+
+
+def _cache(variant: Variant, cache: KvCache, settings: Settings) -> list[Line]:
+    shape = variant.shape
+    first = shape.num_hidden_layers - settings.gpu_layers
+    sizes: dict[tuple[str, Where], int] = {}
+    for layer, size in enumerate(cache.layers):
+        what = "kv_sliding" if shape.is_sliding(layer) else "kv_full"
+        key: tuple[str, Where] = (what, "gpu" if layer >= first else "host")
+        sizes[key] = sizes.get(key, 0) + size
+    return [_line(what, size, where) for (what, where), size in sizes.items()]
+
+
+def _buffers(variant: Variant, cache: KvCache, settings: Settings) -> list[Line]:
+    compute = compute_buffer(variant, cache, settings)
+    output = _line("output", logits(variant, settings.outputs), "host")
+    if not settings.gpu_layers:
+        return [_line("compute", compute, "host"), output]
+    host = host_inputs(variant, cache, settings) if settings.gpu_layers > variant.shape.num_hidden_layers else compute
+    return [_line("compute", compute, "gpu"), _line("compute", host, "host"), output]
+
+
+def _projector(load: Load, settings: Settings) -> list[Line]:
+    if load.projector is None or load.projector.bytes is None:
+        return []
+    where: Where = "gpu" if settings.gpu_layers else "host"
+    towers = []
+    if load.variant.vision and {"image", "video"} & set(load.modalities):
+        towers.append(tower_buffer(load.variant.vision, IMAGE_TOKENS))
+    if load.variant.audio and "audio" in load.modalities:
+        towers.append(tower_buffer(load.variant.audio, load.variant.audio.maximum_tokens))
+    return [
+        _line("projector", load.projector.bytes, where),
+        _line("projector_compute", max(towers, default=0), where),
+    ]

@@ -1,0 +1,57 @@
+"""Bytes of llama.cpp's KV cache for Gemma 4, exact (llama-kv-cache-iswa.cpp, llama-context.cpp)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgekit.catalog.quantization import row_bytes
+from edgekit.catalog.variant import Shape
+from edgekit.fit.settings import Settings
+
+_PAD = 256
+
+
+@dataclass(frozen=True)
+class KvCache:
+    """Cells and bytes of the two pools; bytes by layer, zero where a layer shares another's."""
+
+    full_cells: int
+    sliding_cells: int
+    full: int
+    sliding: int
+    layers: tuple[int, ...]
+
+
+def kv_cache(shape: Shape, settings: Settings) -> KvCache:
+    """Return what the cache of a context takes."""
+    full_cells, sliding_cells = _cells(shape, settings)
+    streams = 1 if settings.unified else settings.sequences
+    layers = tuple(
+        streams * (sliding_cells if shape.is_sliding(layer) else full_cells) * _row(shape, layer, settings)
+        for layer in range(shape.num_hidden_layers)
+    )
+    sliding = sum(size for layer, size in enumerate(layers) if shape.is_sliding(layer))
+    return KvCache(full_cells, sliding_cells, sum(layers) - sliding, sliding, layers)
+
+
+def _cells(shape: Shape, settings: Settings) -> tuple[int, int]:
+    context = _padded(settings.context)
+    ubatch = min(context, settings.batch, settings.ubatch)
+    cells = context if settings.unified else _padded(context // settings.sequences)
+    if settings.swa_full:
+        return cells, cells
+    windows = settings.sequences if settings.unified else 1
+    return cells, _padded(min(cells, shape.sliding_window * windows + ubatch))
+
+
+def _row(shape: Shape, layer: int, settings: Settings) -> int:
+    if not shape.owns_cache(layer):
+        return 0
+    width = shape.cache_width(layer)
+    # Without flash attention V is stored transposed, every layer as wide as the widest.
+    values = width if settings.flash_attention else max(map(shape.cache_width, range(shape.num_hidden_layers)))
+    return row_bytes(settings.cache_type_k, width) + row_bytes(settings.cache_type_v, values)
+
+
+def _padded(count: int) -> int:
+    return -(-count // _PAD) * _PAD

@@ -1,0 +1,57 @@
+"""Which model to run on a machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgekit.fit.budget import budget
+from edgekit.fit.candidate import Candidate
+from edgekit.fit.guide import Advice, advice
+from edgekit.fit.loads import excluded, loads
+from edgekit.fit.needs import Needs
+from edgekit.fit.placement import best_candidate
+from edgekit.hardware.machine import Machine
+
+
+@dataclass(frozen=True)
+class Pick:
+    """Every candidate, best first, and the one to take; none when nothing fits."""
+
+    machine: Machine
+    needs: Needs
+    candidates: tuple[Candidate, ...]
+    recommendation: Candidate | None
+    guide: Advice
+    notes: tuple[str, ...]
+
+
+def pick(machine: Machine, needs: Needs | None = None, *, by_guide: bool = False) -> Pick:
+    """Choose for a machine; `by_guide` follows the published table instead of the estimate."""
+    needs = needs or Needs()
+    limits = budget(machine)
+    found = [best_candidate(load, machine, limits, needs) for load in loads(needs)]
+    ranked = tuple(sorted(found, key=lambda one: one.rank(needs), reverse=True))
+    guide = advice(machine)
+    choice = _by_guide(ranked, guide) if by_guide else next((one for one in ranked if one.fits), None)
+    notes = (*machine.notes, *excluded(needs), *_warnings(choice, needs, limits.host))
+    return Pick(machine, needs, ranked, choice, guide, notes)
+
+
+def _by_guide(ranked: tuple[Candidate, ...], guide: Advice) -> Candidate | None:
+    meant = [one for one in ranked if guide.allows(one.load.variant.name, one.load.file.quantization)]
+    return meant[0] if meant else None
+
+
+def _warnings(choice: Candidate | None, needs: Needs, host: int) -> list[str]:
+    if choice is None:
+        return []
+    notes = []
+    if not choice.is_usable(needs):
+        notes.append(f"Nothing that fits decodes at {needs.pace.usable:.0f} tokens/s; this is the fastest.")
+    if choice.memory.host > host:
+        notes.append(
+            "Part of the per-layer embeddings stays on the disk, read row by row: keep the file on a fast one."
+        )
+    if choice.load.variant.name == "12B" and "audio" in needs.modalities:
+        notes.append("12B hears short clips only in today's llama.cpp (issue 24138).")
+    return notes

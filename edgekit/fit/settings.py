@@ -1,0 +1,27 @@
+"""How a model would be run: what an estimate depends on besides the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Context, batch, cache and placement, in llama.cpp's terms."""
+
+    context: int = 8192
+    batch: int = 512
+    ubatch: int = 512
+    cache_type_k: str = "F16"
+    cache_type_v: str = "F16"
+    flash_attention: bool = True
+    # llama.cpp's C default is True and costs 5 to 40 times the cache; edgekit never sets it.
+    swa_full: bool = False
+    sequences: int = 1
+    unified: bool = True
+    # Outputs per decode call: edgekit asks for the last token's logits only.
+    outputs: int = 1
+    # llama.cpp's second, rearranged copy of the weights on the processor.
+    repack: bool = False
+    # Layers on the accelerator, counted from the last; the output matrix counts as one more.
+    gpu_layers: int = 0
