@@ -66,4 +66,4 @@ def command(
     if json:
         pick_view.print_json(found)
     else:
-        pick_view.show(found, every=every, explain=explain, by_guide=policy is Policy.guide)
+        pick_view.show(found, every=every, explain=explain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
+from edgekit.catalog.variant import ModelFile
 from edgekit.cli import machine_view, output
 from edgekit.cli.pick_json import as_json
 from edgekit.fit.budget import Budget, budget
@@ -14,7 +15,7 @@ from edgekit.fit.reasons import reason
 from edgekit.fit.speed import Speed
 from edgekit.hardware.profile import profile_names, profile_title
 
-_BAR = 10
+_BAR = 8
 
 
 def print_json(found: Pick) -> None:
@@ -34,14 +35,12 @@ def show_profiles(*, json: bool) -> None:
     output.show(table)
 
 
-def show(found: Pick, *, every: bool, explain: bool, by_guide: bool) -> None:
+def show(found: Pick, *, every: bool, explain: bool) -> None:
     """Print a pick for people."""
     output.show(machine_view.summary(found.machine))
     output.show("")
     output.show(_table(found, found.candidates if every else _best_of_each(found)))
     output.show("")
-    if by_guide:
-        output.show(found.guide.sentence)
     _show_choice(found, explain=explain)
     for note in found.notes:
         output.hint(note)
@@ -56,7 +55,7 @@ def _best_of_each(found: Pick) -> list[Candidate]:
 
 def _table(found: Pick, candidates: tuple[Candidate, ...] | list[Candidate]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("")
+    table.add_column("", min_width=1, no_wrap=True)
     table.add_column("Variant", no_wrap=True)
     table.add_column("Quantization", no_wrap=True)
     table.add_column("Fits", no_wrap=True)
@@ -89,9 +88,7 @@ def _fits(candidate: Candidate, found: Pick) -> Text:
 
 
 def _memory(candidate: Candidate, limits: Budget) -> Text:
-    shared = limits.accelerator is not None and limits.accelerator.shares_memory
-    room = max(1, limits.host + (0 if shared else limits.gpu))
-    filled = min(_BAR, max(1, round(_BAR * candidate.memory.total / room)))
+    filled = min(_BAR, max(1, round(_BAR * limits.share(candidate.memory))))
     bar = "█" * filled + "░" * (_BAR - filled)
     return Text.assemble((bar, "cyan" if candidate.fits else "red"), f" {candidate.memory.total / output.GIB:5.1f} GiB")
 
@@ -103,6 +100,9 @@ def _range(speed: Speed) -> str:
 
 def _show_choice(found: Pick, *, explain: bool) -> None:
     chosen = found.recommendation
+    if chosen is None and found.by_guide:
+        output.show(found.guide.sentence)
+        return
     if chosen is None:
         nearest = min(found.candidates, key=lambda one: one.shortfall, default=None)
         output.show(Text("Nothing fits.", style="bold red"))
@@ -120,11 +120,18 @@ def _show_choice(found: Pick, *, explain: bool) -> None:
 
 
 def _next_commands(chosen: Candidate) -> list[str]:
-    file = chosen.load.file
-    if file.file:
-        return [f"hf download {file.repo} {file.file} --local-dir .", f"edgekit chat {file.file}"]
-    pattern = f"*{file.quantization}*.gguf"
-    return [f'hf download {file.repo} --include "{pattern}" --local-dir .', f"edgekit chat {pattern}"]
+    files = [one for one in (chosen.load.file, chosen.load.projector) if one]
+    if all(one.file for one in files):
+        return [*(f"hf download {one.repo} {one.file}" for one in files), f"edgekit chat {chosen.name}"]
+    # Without a known name the download goes to this folder, where chat finds model and projector side by side.
+    return [
+        *(f'hf download {one.repo} --include "{one.file or _pattern(one)}" --local-dir .' for one in files),
+        f"edgekit chat {chosen.load.file.file or _pattern(chosen.load.file)}",
+    ]
+
+
+def _pattern(file: ModelFile) -> str:
+    return f"*{file.quantization}*.gguf"
 
 
 def _lines(chosen: Candidate) -> Table:

@@ -20,10 +20,17 @@ class Budget:
 
     def shortfall(self, estimate: Estimate) -> int:
         """Return how many bytes an estimate lacks; zero or less when it fits."""
-        shared = self.accelerator is not None and self.accelerator.shares_memory
+        return max(self._on_host(estimate) - self.host, estimate.gpu - self.gpu)
+
+    def share(self, estimate: Estimate) -> float:
+        """Return how much of the tighter memory an estimate fills; above one it does not fit."""
+        on_gpu = estimate.gpu / self.gpu if self.gpu > 0 else 0.0
+        return max(self._on_host(estimate) / max(self.host, 1), on_gpu)
+
+    def _on_host(self, estimate: Estimate) -> int:
         # Unified memory: what the GPU holds is main memory too.
-        host = estimate.host_needed + (estimate.gpu if shared else 0)
-        return max(host - self.host, estimate.gpu - self.gpu)
+        shared = self.accelerator is not None and self.accelerator.shares_memory
+        return estimate.host_needed + (estimate.gpu if shared else 0)
 
 
 def budget(machine: Machine) -> Budget:

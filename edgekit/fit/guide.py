@@ -37,7 +37,13 @@ def advice(machine: Machine) -> Advice:
     row = next((row for row in table["rows"] if _holds(row, memory)), None)
     throughput = table["throughput"]["variant"]
     if row is None:
-        return Advice(memory, None, None, throughput, f"The published table says nothing about {memory} GB.")
+        return Advice(
+            memory,
+            None,
+            None,
+            throughput,
+            f"The published table says nothing about {memory} GB; for throughput it names {throughput}.",
+        )
     sentence = f"The published table says {row['variant']} ({row['quantization']}) for {memory} GB."
     return Advice(memory, row["variant"], row["quantization"], throughput, sentence)
 

@@ -23,6 +23,8 @@ class Pick:
     recommendation: Candidate | None
     guide: Advice
     notes: tuple[str, ...]
+    # Whether the published table chose, not the estimate.
+    by_guide: bool = False
 
 
 def pick(machine: Machine, needs: Needs | None = None, *, by_guide: bool = False) -> Pick:
@@ -34,7 +36,7 @@ def pick(machine: Machine, needs: Needs | None = None, *, by_guide: bool = False
     guide = advice(machine)
     choice = _by_guide(ranked, guide) if by_guide else next((one for one in ranked if one.fits), None)
     notes = (*machine.notes, *excluded(needs), *_warnings(choice, needs, limits.host))
-    return Pick(machine, needs, ranked, choice, guide, notes)
+    return Pick(machine, needs, ranked, choice, guide, notes, by_guide)
 
 
 def _by_guide(ranked: tuple[Candidate, ...], guide: Advice) -> Candidate | None:

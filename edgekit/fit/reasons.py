@@ -10,6 +10,8 @@ _GIB = 1 << 30
 
 def reason(candidate: Candidate, found: Pick) -> str:
     """Return one sentence about a candidate among the others."""
+    if candidate is found.recommendation and found.by_guide:
+        return f"{found.guide.sentence} {_room(candidate, found)}"
     if not candidate.fits:
         return shortage(candidate, found)
     if candidate is found.recommendation:
@@ -29,6 +31,12 @@ def shortage(candidate: Candidate, found: Pick) -> str:
     """Return by how much a candidate does not fit and what machine would hold it."""
     larger = -(-(found.machine.memory.total + candidate.shortfall) // _GIB)
     return f"Lacks {candidate.shortfall / _GIB:.1f} GiB; a machine with {larger} GiB of memory would hold it."
+
+
+def _room(candidate: Candidate, found: Pick) -> str:
+    if not candidate.fits:
+        return f"By edgekit's estimate it does not fit. {shortage(candidate, found)}"
+    return f"By edgekit's estimate it fits, at about {candidate.decode.middle:.0f} tokens/s."
 
 
 def _praise(candidate: Candidate, found: Pick) -> str:
