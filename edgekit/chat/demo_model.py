@@ -12,7 +12,7 @@ from edgekit import __version__, paths
 from edgekit.errors import FileError
 
 if TYPE_CHECKING:
-    from edgekit.convert.job import Progress
+    from edgekit.convert.progress import Progress
 
 _QUANTIZATION = "Q8_0"
 DEMO_NAMES = ("demo", "demo:french")
