@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Markdown, Static
-from textual.widgets.markdown import MarkdownStream
+from textual.widgets import Static
 
 from edgekit.chat.events import Event, Finished, FinishReason, Prefilling, TextPiece, ThoughtPiece, ToolCallPiece
+from edgekit.tui.prose import Prose
 from edgekit.tui.thought import Thought
 from edgekit.tui.tool_card import ToolCard
 
@@ -24,7 +24,7 @@ class Answer(Vertical):
         super().__init__()
         self._waiting = Static(Content("…"), classes="waiting")
         self._thought: Thought | None = None
-        self._stream: MarkdownStream | None = None
+        self._text: Prose | None = None
 
     def on_mount(self) -> None:
         """Show that the question has arrived."""
@@ -61,11 +61,10 @@ class Answer(Vertical):
         await self._thought.write(text)
 
     async def _write(self, text: str) -> None:
-        if self._stream is None:
-            markdown = Markdown(open_links=False)
-            await self.mount(markdown)
-            self._stream = Markdown.get_stream(markdown)
-        await self._stream.write(text)
+        if self._text is None:
+            self._text = Prose()
+            await self.mount(self._text)
+        await self._text.write(text)
 
     async def _finish_thought(self) -> None:
         if self._thought is not None:
@@ -73,9 +72,9 @@ class Answer(Vertical):
             self._thought = None
 
     async def _finish_text(self) -> None:
-        if self._stream is not None:
-            await self._stream.stop()
-            self._stream = None
+        if self._text is not None:
+            await self._text.finish()
+            self._text = None
 
     async def _finish(self, finished: Finished) -> None:
         await self._finish_text()

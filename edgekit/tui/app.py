@@ -43,16 +43,16 @@ class ChatApp(App[Exception]):
         self.theme = DARK.name
         self.model = Model(open_session)
         self._asked_for = name
-        self._chat = ChatScreen(self.model, toy=toy, folder=folder or Path.cwd(), attachments=attachments)
+        self.chat = ChatScreen(self.model, toy=toy, folder=folder or Path.cwd(), attachments=attachments)
 
     def on_mount(self) -> None:
         """Paint, then load."""
-        self.push_screen(self._chat)
+        self.push_screen(self.chat)
         self._load()
 
     @work
     async def _load(self) -> None:
-        status = self._chat.status
+        status = self.chat.status
         status.change(model=self._asked_for, activity="loading")
         try:
             async for done, total, text in self.model.load():
@@ -62,11 +62,11 @@ class ChatApp(App[Exception]):
             self.exit(problem, return_code=1)
             return
         if self.model.session is not None:
-            self._chat.show_loaded(self.model.session)
+            self.chat.show_loaded(self.model.session)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """List the conversation's actions in the palette, above the application's."""
-        if screen is self._chat:
+        if screen is self.chat:
             for binding in ChatScreen.BINDINGS:
                 assert isinstance(binding, Binding)
                 action = partial(screen.run_action, binding.action)
@@ -75,7 +75,7 @@ class ChatApp(App[Exception]):
 
     async def action_quit(self) -> None:
         """Leave: stop what runs and give the memory back."""
-        self._chat.status.change(activity="leaving")
+        self.chat.status.change(activity="leaving")
         await self.model.close(_PATIENCE if self.model.loaded.is_set() else 0.5)
         self.exit()
 

@@ -29,6 +29,7 @@ from edgekit.tui.help import HelpScreen
 from edgekit.tui.model import Model
 from edgekit.tui.notice import Notice, explain
 from edgekit.tui.pasted import pasted_files
+from edgekit.tui.printable import printable
 from edgekit.tui.question import Question
 from edgekit.tui.status import StatusLine
 from edgekit.tui.welcome import Welcome
@@ -54,11 +55,12 @@ class ChatScreen(Screen[None]):
         self._toy = toy
         self._folder = folder
         self._first = attachments
-        self._history: list[Message] = []
+        self.history: list[Message] = []
         self._turn: Worker[None] | None = None
 
     @property
-    def _answering(self) -> bool:
+    def answering(self) -> bool:
+        """Whether a turn is going on."""
         return self._turn is not None and self._turn.is_running
 
     def compose(self) -> ComposeResult:
@@ -80,7 +82,10 @@ class ChatScreen(Screen[None]):
         # llama.cpp describes a model as "architecture size quantization".
         quantization = engine.description.split(maxsplit=2)[-1]
         self.status.change(
-            model=f"{engine.name} {quantization}", context=engine.context, thinking=session.think, activity=""
+            model=printable(f"{engine.name} {quantization}"),
+            context=engine.context,
+            thinking=session.think,
+            activity="",
         )
 
     @property
@@ -104,7 +109,7 @@ class ChatScreen(Screen[None]):
         if files := pasted_files(event.text):
             composer.accept()
             self.attach(files)
-        elif not self._answering and (event.text or self.query_one(Chips).attachments):
+        elif not self.answering and (event.text or self.query_one(Chips).attachments):
             composer.accept()
             self._turn = self._ask(event.text, self.query_one(Chips).take())
 
@@ -148,7 +153,7 @@ class ChatScreen(Screen[None]):
             self._show_answering(False)
 
     async def _take_turn(self, question: Message, answer: Answer) -> None:
-        async for event in self._model.answer([*self._history, question]):
+        async for event in self._model.answer([*self.history, question]):
             await answer.feed(event)
             if isinstance(event, Finished):
                 self._keep(question, event)
@@ -158,7 +163,7 @@ class ChatScreen(Screen[None]):
     def _keep(self, question: Message, turn: Finished) -> None:
         # A turn that was stopped before its first word would only confuse the next one.
         if turn.message.parts or turn.message.tool_calls:
-            self._history += [question, turn.message]
+            self.history += [question, turn.message]
         self.status.status = self.status.status.after(turn)
 
     def _show_answering(self, answering: bool) -> None:
@@ -223,7 +228,7 @@ class ChatScreen(Screen[None]):
         selected = self.query_one(Composer).selected_text or self.get_selected_text()
         if selected:
             self.app.copy_to_clipboard(selected)
-        elif self._answering:
+        elif self.answering:
             self.action_stop()
         else:
             self.notify("Ctrl+Q leaves", timeout=2)
@@ -241,9 +246,9 @@ class ChatScreen(Screen[None]):
     async def action_new(self) -> None:
         """Begin a new conversation."""
         self._model.stop()
-        if self._turn is not None and self._answering:
+        if self._turn is not None and self.answering:
             await self._turn.wait()
-        self._history.clear()
+        self.history.clear()
         conversation = self.query_one(Conversation)
         await conversation.clear()
         await conversation.add(Welcome(toy=self._toy))
@@ -257,10 +262,10 @@ class ChatScreen(Screen[None]):
 
     async def action_copy(self) -> None:
         """Copy the last answer."""
-        if not self._history:
+        if not self.history:
             await self.complain(EdgekitError("there is no answer to copy yet"))
             return
-        self.app.copy_to_clipboard(self._history[-1].text)
+        self.app.copy_to_clipboard(self.history[-1].text)
         self.notify("copied", timeout=2)
 
     def action_help(self) -> None:

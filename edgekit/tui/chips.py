@@ -7,6 +7,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from edgekit.tui.attachment import Attachment
+from edgekit.tui.printable import printable
 
 
 class Chips(Vertical):
@@ -48,4 +49,4 @@ class Chip(Static):
     """One attached file by name, extent and size."""
 
     def __init__(self, attachment: Attachment) -> None:
-        super().__init__(Content(attachment.label))
+        super().__init__(Content(printable(attachment.label)))

@@ -6,6 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from edgekit.errors import EdgekitError
+from edgekit.tui.printable import printable
 
 _MARKS = {"error": "✗", "done": "·"}
 
@@ -14,7 +15,7 @@ class Notice(Static):
     """An error or a confirmation; never part of what the model reads."""
 
     def __init__(self, text: str, kind: str = "done") -> None:
-        super().__init__(Content(f"{_MARKS[kind]} {' '.join(text.split())}"), classes=kind)
+        super().__init__(Content(f"{_MARKS[kind]} {printable(' '.join(text.split()))}"), classes=kind)
 
 
 def explain(problem: Exception) -> str:

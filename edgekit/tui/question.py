@@ -12,6 +12,7 @@ from textual.widgets import Static
 from edgekit.tui.attachment import Attachment
 from edgekit.tui.chips import Chip
 from edgekit.tui.picture import Picture
+from edgekit.tui.printable import printable
 
 
 class Question(Vertical):
@@ -29,4 +30,4 @@ class Question(Vertical):
                 yield Picture(attachment.preview)
             yield Chip(attachment)
         if self._text:
-            yield Static(Content(self._text))
+            yield Static(Content(printable(self._text)))

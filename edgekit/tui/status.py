@@ -76,5 +76,5 @@ def gauge(used: int, total: int, width: int) -> Content:
     share = min(used / total, 1)
     filled = max(round(share * width), used > 0)
     color = "$error" if share > 0.9 else "$warning" if share > 0.75 else "$accent"
-    bar = (("━" * filled, color), ("━" * (width - filled), "$panel-lighten-1"))
+    bar = (("━" * filled, color), ("─" * (width - filled), "$panel-lighten-2"))
     return Content.assemble(*bar, f" {used}/{total}")

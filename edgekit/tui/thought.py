@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 
-from textual.widgets import Collapsible, Markdown
-from textual.widgets.markdown import MarkdownStream
+from textual.widgets import Collapsible
+
+from edgekit.tui.prose import Prose
 
 
 class Thought(Collapsible):
     """Counts while the model thinks; opens with Enter."""
 
     def __init__(self) -> None:
-        self._markdown = Markdown(open_links=False)
-        super().__init__(self._markdown, collapsed_symbol="▸", expanded_symbol="▾")
-        self._stream: MarkdownStream | None = None
+        self._text = Prose()
+        super().__init__(self._text, collapsed_symbol="▸", expanded_symbol="▾")
         self._started = time.monotonic()
         self._pieces = 0
         self._show("Thinking…")
@@ -26,19 +26,15 @@ class Thought(Collapsible):
 
     async def write(self, text: str) -> None:
         """Append the next piece."""
-        if self._stream is None:
-            self._stream = Markdown.get_stream(self._markdown)
         # A session reports one piece for every token that it decodes.
         self._pieces += 1
-        await self._stream.write(text)
+        await self._text.write(text)
 
     async def finish(self) -> None:
         """Stop the clock."""
-        if self._stream is not None:
-            self._clock.stop()
-            await self._stream.stop()
-            self._stream = None
-            self._show("Thought for")
+        self._clock.stop()
+        await self._text.finish()
+        self._show("Thought for")
 
     def _show(self, what: str) -> None:
         seconds = time.monotonic() - self._started

@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from edgekit.chat.message import ToolCall
+from edgekit.tui.printable import printable
 
 
 class ToolCard(Static):
@@ -15,7 +16,11 @@ class ToolCard(Static):
 
     def __init__(self, call: ToolCall) -> None:
         lines = [
-            Content.assemble("\n  ", (f"{name} ", "$text-muted"), json.dumps(value, ensure_ascii=False))
+            Content.assemble("\n  ", (f"{printable(name)} ", "$text-muted"), printable(_json(value)))
             for name, value in call.arguments.items()
         ]
-        super().__init__(Content.assemble(("⚙ ", "$secondary"), (call.name, "bold"), *lines))
+        super().__init__(Content.assemble(("⚙ ", "$secondary"), (printable(call.name), "bold"), *lines))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

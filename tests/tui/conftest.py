@@ -1,0 +1,135 @@
+"""What the tests of the terminal application share: the bundled model behind the real application."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from textual.pilot import Pilot
+
+from edgekit.chat.events import Event, TextPiece
+from edgekit.chat.message import Message
+from edgekit.chat.models import find_plan
+from edgekit.chat.session import Session
+from edgekit.engine.engine import Engine
+from edgekit.engine.sampling import Sampling
+from edgekit.fit.plan import Plan
+from edgekit.tui.app import ChatApp
+from edgekit.tui.model import OnProgress, OpenSession
+
+# Seconds until a wait gives up: generous, for a machine that does other work too.
+LIMIT = 60.0
+OpenChat = Callable[..., AbstractAsyncContextManager["Driver"]]
+
+
+class Driver:
+    """A person at the keyboard, looking at the screen."""
+
+    def __init__(self, app: ChatApp, pilot: Pilot[Exception]) -> None:
+        self.app, self.pilot = app, pilot
+
+    @property
+    def screen(self) -> str:
+        """The characters on the screen, line by line."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+    async def type(self, text: str) -> None:
+        await self.pilot.press(*text)
+
+    async def send(self, text: str) -> None:
+        await self.type(text)
+        await self.pilot.press("enter")
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def sees(self, *texts: str) -> None:
+        """Wait until all texts are on the screen, whatever the line breaks."""
+        await self.until(lambda: all(text in " ".join(self.screen.split()) for text in texts), f"the screen: {texts}")
+
+    async def until(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + LIMIT
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain for {what}:\n{self.screen}"
+            await self.pilot.pause(0.05)
+
+    async def answered(self, count: int = 1) -> None:
+        """Wait until the turn is over."""
+        turns = self.app.chat.history
+        await self.until(lambda: len(turns) == 2 * count and not self.app.chat.answering, f"{count} answers")
+
+
+class PausingSession(Session):
+    """The real session, which waits in the middle of its answer until it is stopped."""
+
+    def answer(self, messages: Sequence[Message], stop: threading.Event | None = None) -> Iterator[Event]:
+        assert stop is not None
+        pieces = 0
+        for event in super().answer(messages, stop):
+            yield event
+            pieces += isinstance(event, TextPiece)
+            if pieces == 3:
+                stop.wait(LIMIT)
+
+
+@pytest.fixture
+def pausing() -> type[Session]:
+    return PausingSession
+
+
+@pytest.fixture(scope="session")
+def demo_plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """The plan of the bundled model, converted once for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        return find_plan("demo")
+
+
+@pytest.fixture
+def opener(demo_plan: Plan) -> Callable[[type[Session]], OpenSession]:
+    """Open the bundled model with a session of a given kind; it always takes the likeliest token."""
+
+    def kind(session: type[Session]) -> OpenSession:
+        def open_session(report: OnProgress) -> Session:
+            engine = Engine.open(demo_plan, lambda share: report(share, 1))
+            return session(engine, sampling=Sampling(temperature=0, max_tokens=256))
+
+        return open_session
+
+    return kind
+
+
+@pytest.fixture
+def chat(opener: Callable[[type[Session]], OpenSession]) -> OpenChat:
+    """Start the application, wait until the model is there, and leave it at the end."""
+
+    @asynccontextmanager
+    async def start(
+        session: type[Session] = Session, size: tuple[int, int] = (80, 24), toy: bool = True
+    ) -> AsyncIterator[Driver]:
+        app = ChatApp(opener(session), name="demo", toy=toy)
+        async with app.run_test(size=size) as pilot:
+            driver = Driver(app, pilot)
+            await asyncio.wait_for(app.model.loaded.wait(), LIMIT)
+            yield driver
+            app.model.stop()
+            await driver.until(lambda: not app.model.running, "the model to stop")
+            await app.model.close(LIMIT)
+
+    return start
+
+
+@pytest.fixture
+def red_circle(tmp_path: Path) -> Path:
+    picture = Image.new("RGB", (96, 96), "white")
+    ImageDraw.Draw(picture).ellipse((20, 22, 76, 78), fill="red")
+    path = tmp_path / "drawn shape.png"
+    picture.save(path)
+    return path
