@@ -10,8 +10,8 @@ from edgekit.cli import machine_view, output
 from edgekit.cli.pick_json import as_json
 from edgekit.fit.budget import Budget, budget
 from edgekit.fit.candidate import Candidate
-from edgekit.fit.picker import Pick
-from edgekit.fit.reasons import reason
+from edgekit.fit.picker import Pick, nearest
+from edgekit.fit.reasons import reason, shortage
 from edgekit.fit.speed import Speed
 from edgekit.hardware.profile import profile_names, profile_title
 
@@ -104,10 +104,7 @@ def _show_choice(found: Pick, *, explain: bool) -> None:
         output.show(found.guide.sentence)
         return
     if chosen is None:
-        nearest = min(found.candidates, key=lambda one: one.shortfall, default=None)
-        output.show(Text("Nothing fits.", style="bold red"))
-        if nearest:
-            output.show(f"The nearest is {nearest.name}. {reason(nearest, found)}")
+        _show_nearest(found)
         return
     output.show(Text.assemble(("Take ", ""), (chosen.name, "bold green"), (". ", ""), reason(chosen, found)))
     output.show(Text(f"Speed: {chosen.decode.basis}.", style="dim"))
@@ -117,6 +114,17 @@ def _show_choice(found: Pick, *, explain: bool) -> None:
     output.show("")
     for line in _next_commands(chosen):
         output.show(Text(f"  {line}"))
+
+
+def _show_nearest(found: Pick) -> None:
+    output.show(Text("Nothing fits.", style="bold red"))
+    closest = nearest(found)
+    if closest is None:
+        output.show("No variant takes all of that in.")
+    elif closest.fits:
+        output.show(f"{closest.name} would fit with a context of {closest.settings.context:,}.")
+    else:
+        output.show(f"The nearest is {closest.name}. {shortage(closest, found)}")
 
 
 def _next_commands(chosen: Candidate) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgekit.fit.budget import budget
 from edgekit.fit.candidate import Candidate
@@ -35,8 +35,18 @@ def pick(machine: Machine, needs: Needs | None = None, *, by_guide: bool = False
     ranked = tuple(sorted(found, key=lambda one: one.rank(needs), reverse=True))
     guide = advice(machine)
     choice = _by_guide(ranked, guide) if by_guide else next((one for one in ranked if one.fits), None)
-    notes = (*machine.notes, *excluded(needs), *_warnings(choice, needs, limits.host))
+    warnings = _warnings(choice, needs, limits.host, by_guide=by_guide)
+    notes = (*machine.notes, *excluded(needs), *warnings)
     return Pick(machine, needs, ranked, choice, guide, notes, by_guide)
+
+
+def nearest(found: Pick) -> Candidate | None:
+    """Return the candidate that lacks least, with any smaller context that fits; for when nothing does."""
+    closest = min(found.candidates, key=lambda one: one.shortfall, default=None)
+    if closest is None or found.needs.context is None:
+        return closest
+    shorter = best_candidate(closest.load, found.machine, budget(found.machine), replace(found.needs, context=None))
+    return shorter if shorter.fits and shorter.settings.context < found.needs.context else closest
 
 
 def _by_guide(ranked: tuple[Candidate, ...], guide: Advice) -> Candidate | None:
@@ -44,11 +54,11 @@ def _by_guide(ranked: tuple[Candidate, ...], guide: Advice) -> Candidate | None:
     return meant[0] if meant else None
 
 
-def _warnings(choice: Candidate | None, needs: Needs, host: int) -> list[str]:
+def _warnings(choice: Candidate | None, needs: Needs, host: int, *, by_guide: bool) -> list[str]:
     if choice is None:
         return []
     notes = []
-    if not choice.is_usable(needs):
+    if not (choice.is_usable(needs) or by_guide):
         notes.append(f"Nothing that fits decodes at {needs.pace.usable:.0f} tokens/s; this is the fastest.")
     if choice.memory.host > host:
         notes.append(

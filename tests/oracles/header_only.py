@@ -1,0 +1,67 @@
+"""Write a GGUF that has a variant's keys and tensor table and no weights: enough for llama.cpp's dry run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gguf
+import numpy as np
+from gguf.quants import quant_shape_to_byte_shape
+
+from edgekit.catalog.quantization import tensor_bytes, with_types
+from edgekit.catalog.tensors import tensors
+from edgekit.catalog.variant import Shape, Variant
+
+_DTYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.float16}
+
+
+def write_header_only(variant: Variant, quantization: str, path: Path) -> None:
+    """Write the file sparse: as long as the real one, a few kilobytes on disk."""
+    writer = gguf.GGUFWriter(path, "gemma4")
+    _keys(writer, variant, variant.shape)
+    size = 0
+    for tensor, kind in with_types(tensors(variant.shape), quantization):
+        shape: tuple[int, ...] = tuple(reversed(tensor.extents))
+        code = gguf.GGMLQuantizationType[kind]
+        if kind not in _DTYPES:
+            shape = quant_shape_to_byte_shape(shape, code)
+        count = tensor_bytes(kind, tensor)
+        writer.add_tensor_info(tensor.name, shape, np.dtype(_DTYPES.get(kind, np.uint8)), count, raw_dtype=code)
+        size += -(-count // 32) * 32
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    assert writer.fout
+    file = writer.fout[0]
+    file.flush()
+    file.truncate(-(-file.tell() // 32) * 32 + size)
+    writer.close()
+
+
+def _keys(writer: gguf.GGUFWriter, variant: Variant, shape: Shape) -> None:
+    layers = range(shape.num_hidden_layers)
+    # No vocabulary: its size alone decides shapes, and reading 262,144 strings would take most of the time.
+    writer.add_tokenizer_model("no_vocab")
+    writer.add_vocab_size(shape.vocab_size)
+    writer.add_context_length(variant.context)
+    writer.add_embedding_length(shape.hidden_size)
+    writer.add_block_count(shape.num_hidden_layers)
+    writer.add_feed_forward_length([shape.feed_forward_width(layer) for layer in layers])
+    writer.add_head_count(shape.num_attention_heads)
+    writer.add_head_count_kv([shape.cache_width(layer) // shape.head_width(layer) for layer in layers])
+    writer.add_layer_norm_rms_eps(1e-6)
+    for add in (writer.add_key_length, writer.add_value_length, writer.add_rope_dimension_count):
+        add(shape.global_head_dim)
+    for add in (writer.add_key_length_swa, writer.add_value_length_swa, writer.add_rope_dimension_count_swa):
+        add(shape.head_dim)
+    writer.add_sliding_window(shape.sliding_window)
+    writer.add_sliding_window_pattern([shape.is_sliding(layer) for layer in layers])
+    writer.add_shared_kv_layers(shape.num_kv_shared_layers)
+    writer.add_embedding_length_per_layer_input(shape.hidden_size_per_layer_input)
+    writer.add_rope_freq_base(1e6)
+    writer.add_float32("gemma4.rope.freq_base_swa", 1e4)
+    writer.add_final_logit_softcapping(30.0)
+    if shape.num_experts:
+        writer.add_expert_count(shape.num_experts)
+        writer.add_expert_used_count(shape.top_k_experts)
+        writer.add_expert_feed_forward_length(shape.moe_intermediate_size)
