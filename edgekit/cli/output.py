@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console, RenderableType
 
 GIB = 1 << 30
@@ -32,6 +34,44 @@ def _console(*, stderr: bool) -> Console:
 def show(renderable: RenderableType) -> None:
     """Print text, a table or a panel to stdout."""
     _console(stderr=False).print(renderable)
+
+
+def heading(number: int | None, title: str, text: str = "", seconds: float | None = None) -> None:
+    """Print the title of a step, with what it is about and how long it took."""
+    from rich.text import Text
+
+    line = Text.assemble("\n", (f"{number}. " if number else "", "bold"), (title, "bold"))
+    line.append(f"  {text}" if text else "", "dim").append(f"  {seconds:.1f} s" if seconds is not None else "", "dim")
+    show(line)
+
+
+def pairs(rows: Iterable[tuple[str, str]]) -> None:
+    """Print names and what belongs to them in two columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for name, text in rows:
+        table.add_row(Text(name, "bold"), Text(text))
+    show(table)
+
+
+def picture(path: Path, rows: int = 6) -> None:
+    """Print a small picture in half blocks, where stdout is a terminal with colours."""
+    console = _console(stderr=False)
+    if not console.is_terminal or console.no_color:
+        return
+    from PIL import Image
+    from rich.segment import Segments
+
+    from edgekit.tui.picture import half_blocks
+
+    with Image.open(path) as image:
+        image.thumbnail((rows * 6, rows * 2))
+        for cells in half_blocks(image):
+            console.print(Segments(cells))
 
 
 def write(text: str) -> None:
