@@ -1,0 +1,165 @@
+"""Answers are taken apart as transformers' parse_response does, however they are cut while streaming."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles.conversations import arguments, text
+
+from edgekit.chat.arguments import ArgumentError, parse_call
+from edgekit.chat.events import TextPiece, ThoughtPiece, ToolCallPiece
+from edgekit.chat.message import ToolCall
+from edgekit.chat.response import ResponseParser
+from edgekit.chat.template import ChatTemplate
+
+OUTPUTS = 300
+MARKERS = ["<|channel>thought\n", "<channel|>", "<|tool_call>", "<tool_call|>", "<|tool_response>", "<turn|>", '<|"|>']
+
+
+def output(seed: int, template: ChatTemplate) -> str:
+    """A model's output in the wire format, its calls written by the model's own template."""
+    random = Random(seed)
+    thought = f"<|channel>thought\n{text(random)}\n<channel|>" if random.random() < 0.5 else ""
+    if random.random() < 0.5:
+        return thought + text(random) + random.choice(("<turn|>", ""))
+    calls = [
+        {"function": {"name": f"tool_{index}", "arguments": arguments(random)}} for index in range(random.randint(1, 3))
+    ]
+    spoken = text(random) if random.random() < 0.3 else ""
+    rendered = template.render([{"role": "assistant", "content": "", "tool_calls": calls}])
+    written = rendered[rendered.index("<|tool_call>") : rendered.rindex("<tool_call|>")] + "<tool_call|>"
+    return thought + spoken + written + random.choice(("<|tool_response>", ""))
+
+
+def parse(pieces):
+    parser = ResponseParser()
+    events = [event for piece in pieces for event in parser.feed(piece)] + parser.finish()
+    assert "".join(event.text for event in events if isinstance(event, TextPiece)) == parser.text
+    assert "".join(event.text for event in events if isinstance(event, ThoughtPiece)) == parser.thought
+    assert [event.call for event in events if isinstance(event, ToolCallPiece)] == parser.calls
+    return parser
+
+
+def as_transformers(parser):
+    message = {"role": "assistant", "reasoning_content": parser.thought, "content": parser.text}
+    calls = [
+        {"type": "function", "function": {"name": call.name, "arguments": call.arguments}} for call in parser.calls
+    ]
+    message["tool_calls"] = calls
+    return {key: value for key, value in message.items() if value}
+
+
+@pytest.fixture(scope="session")
+def template(q8_engine):
+    return ChatTemplate(q8_engine.chat_template)
+
+
+def test_equals_parse_response(reference, template):
+    different = []
+    for seed in range(OUTPUTS):
+        written = output(seed, template)
+        wanted = {key: value for key, value in reference.tokenizer.parse_response(written, prefix="").items() if value}
+        if as_transformers(parse([written])) != wanted or as_transformers(parse(written)) != wanted:
+            different.append(seed)
+    assert different == []
+
+
+def test_any_cut_gives_the_same(template):
+    for seed in range(40):
+        written = output(seed, template)
+        whole = as_transformers(parse([written]))
+        for cut in range(len(written) + 1):
+            assert as_transformers(parse([written[:cut], written[cut:]])) == whole
+
+
+def test_a_thought_streams_before_it_closes():
+    parser = ResponseParser()
+    assert parser.feed("<|channel>thought\nRed") == [ThoughtPiece("Red")]
+    assert parser.feed(" things.<chan") == [ThoughtPiece(" things.")]
+    assert parser.feed("nel|>It is") == [TextPiece("It is")]
+
+
+@pytest.mark.parametrize(
+    ("written", "thought", "answer"),
+    [
+        ("<|channel>thought\nnever closes", "never closes", ""),
+        ("<|channel>thought<channel|>Hi", "", "Hi"),
+        ("a < b <| c <|tool", "", "a < b <| c <|tool"),
+        ("half <|tool_call>call:x{a:", "", "half<|tool_call>call:x{a:"),
+        ("<|tool_call>nonsense<tool_call|>", "", "<|tool_call>nonsense<tool_call|>"),
+        ("done<turn|>ignored", "", "done"),
+    ],
+)
+def test_what_models_do_wrong_stays_readable(written, thought, answer):
+    parser = parse([written])
+    assert (parser.thought, parser.text, parser.calls) == (thought, answer, [])
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ('<|"|>Paris, {FR}<|"|>', "Paris, {FR}"),
+        ("3", 3),
+        ("-2.5", -2.5),
+        ("1e-05", 1e-05),
+        ("true", True),
+        ("None", None),
+        ("null", None),
+        ("[]", []),
+        ('[1,<|"|>two<|"|>,[3]]', [1, "two", [3]]),
+        ('{a:{<|"|>b c<|"|>:1}}', {"a": {"b c": 1}}),
+        ('"plain \\"JSON\\""', 'plain "JSON"'),
+        ("bare words", "bare words"),
+        ("12:30", "12:30"),
+        ("1_000", "1_000"),
+    ],
+)
+def test_argument_syntax(written, value):
+    assert parse_call(f"call:tool{{ key: {written} }}") == ("tool", {"key": value})
+
+
+@pytest.mark.parametrize(
+    "written", ["", "tool{}", "call:{}", "call:x", "call:x[1]", "call:x{a}", 'call:x{a:<|"|>b}', "call:x{}}"]
+)
+def test_what_is_no_call(written):
+    with pytest.raises(ArgumentError):
+        parse_call(written)
+
+
+@given(st.lists(st.one_of(st.sampled_from(MARKERS), st.text(max_size=6)), max_size=12))
+def test_nothing_crashes_it(pieces):
+    whole = parse(["".join(pieces)])
+    cut = parse(pieces)
+    assert (cut.text, cut.thought, cut.calls) == (whole.text, whole.thought, whole.calls)
+
+
+json_values = st.recursive(
+    st.one_of(st.booleans(), st.integers(), st.text().filter(lambda text: '<|"|>' not in text)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["city", "days"]), json_values))
+def test_arguments_come_back(given_arguments):
+    def write(value):
+        if isinstance(value, str):
+            return f'<|"|>{value}<|"|>'
+        if isinstance(value, dict):
+            return "{" + ",".join(f"{key}:{write(item)}" for key, item in value.items()) + "}"
+        return "[" + ",".join(map(write, value)) + "]" if isinstance(value, list) else json.dumps(value)
+
+    parser = parse([f"<|tool_call>call:tool{write(given_arguments)}<tool_call|>"])
+    assert parser.calls == [ToolCall("tool", given_arguments)] or any(
+        "<tool_call|>" in text for text in _texts(given_arguments)
+    )
+
+
+def _texts(value):
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _texts(item)]
+    return [text for item in value for text in _texts(item)] if isinstance(value, list) else [str(value)]
