@@ -64,14 +64,14 @@ def picture(path: Path, rows: int = 6) -> None:
     if not console.is_terminal or console.no_color:
         return
     from PIL import Image
-    from rich.segment import Segments
+    from rich.segment import Segment, Segments
 
     from edgekit.tui.picture import half_blocks
 
     with Image.open(path) as image:
         image.thumbnail((rows * 6, rows * 2))
         for cells in half_blocks(image):
-            console.print(Segments(cells))
+            console.print(Segments([*cells, Segment.line()]))
 
 
 def write(text: str) -> None:
