@@ -1,5 +1,59 @@
-"""Being built in this session by its owner."""
+"""`edgekit convert`: a checkpoint and its adapters to files that run."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgekit.cli import output
+from edgekit.cli.options import JsonOption
 
 
-def command() -> None:
-    """Being built."""
+class Format(str, Enum):
+    """What a checkpoint can become."""
+
+    gguf = "gguf"
+
+
+def command(
+    checkpoint: Annotated[Path, typer.Argument(help="The folder of a Gemma 4 checkpoint: config.json, safetensors.")],
+    adapter: Annotated[
+        list[Path] | None,
+        typer.Option(help="The folder of a PEFT LoRA adapter to merge; may be repeated.", metavar="DIR"),
+    ] = None,
+    to: Annotated[Format, typer.Option("--to", help="The format.")] = Format.gguf,
+    quant: Annotated[
+        list[str] | None,
+        typer.Option(help="F32, BF16, F16, Q8_0 or Q4_0; may be repeated; Q8_0 by default.", metavar="Q"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder to write to; NAME-GGUF here by default.", metavar="DIR")
+    ] = None,
+    projector: Annotated[
+        str, typer.Option(help="Eyes and ears: auto, none, F32, BF16, F16 or Q8_0.", metavar="Q")
+    ] = "auto",
+    name: Annotated[str | None, typer.Option(help="What to call the files and the model.", metavar="NAME")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, show the sizes, write nothing.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Turn a fine-tune into GGUF files with a Modelfile, in one pass and little memory."""
+    from dataclasses import replace
+
+    from edgekit.cli import convert_view
+    from edgekit.convert.job import ConvertJob, convert
+
+    job = ConvertJob(checkpoint, out or Path(), tuple(adapter or ()), tuple(quant or ("Q8_0",)), projector, name)
+    if out is None:
+        # The Hub's own convention for a repository of GGUF files.
+        job = replace(job, out=Path(f"{job.file_name}-GGUF"))
+    with output.progress("Converting") as step:
+        result = convert(job, step, dry_run=dry_run)
+    if json:
+        output.json_object(result)
+    else:
+        convert_view.show(result, dry_run=dry_run)

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -162,7 +161,7 @@ class Adapter:
         for module, halves in pairs.items():
             if len(halves) != 2:
                 raise AdapterError(
-                    f"{self.directory}: {module} has only lora_{next(iter(halves))}; the other half is missing: save it again"
+                    f"{self.directory}: {module} has only lora_{next(iter(halves))}, one half: save it again"
                 )
         if not pairs:
             raise AdapterError(f"{self.directory} changes nothing: {WEIGHTS} holds no tensor")
@@ -172,13 +171,13 @@ class Adapter:
         name = re.sub(r"^base_model\.model\.", "", module)
         rank = self._pattern("rank_pattern", name, self.config.get("r"))
         alpha = self._pattern("alpha_pattern", name, self.config.get("lora_alpha"))
-        stored = self._file.entries[key_a].shape[:1]
-        if stored != (rank,) or not rank > 0:
-            raise AdapterError(f"{self.directory}: {key_a} has rank {list(stored)}, adapter_config.json says {rank}")
+        shape = self._file.entries[key_a].shape
+        if rank <= 0 or not shape or shape[0] != rank:
+            raise AdapterError(f"{self.directory}: {key_a} is {list(shape)}, adapter_config.json says rank {rank}")
         return float(alpha / math.sqrt(rank) if self.config.get("use_rslora") else alpha / rank)
 
-    def _pattern(self, setting: str, module: str, default: Any) -> float:
-        """Find a module's rank or alpha; a pattern matches a whole name or its end, and the first one wins, as in peft."""
+    def _pattern(self, setting: str, module: str, default: object) -> float:
+        """Find a module's rank or alpha; a pattern matches a name or its end, and the first one wins, as in peft."""
         patterns = self.config.get(setting) or {}
         try:
             value = next((patterns[key] for key in patterns if re.match(rf"(.*\.)?({key})$", module)), default)
@@ -196,8 +195,9 @@ class Adapter:
         low, high = self._file.entries[delta.key_a].shape, self._file.entries[delta.key_b].shape
         if len(weight.shape) != 2 or (*high[:1], *low[1:]) != weight.shape or high[1:] != low[:1]:
             raise AdapterError(
-                f"{self.directory} does not belong to this checkpoint: {delta.key_b} and lora_A have shapes {list(high)} "
-                f"and {list(low)}, {weight.name} has {list(weight.shape)}; name the base model that it was trained on"
+                f"{self.directory} does not belong to this checkpoint: {delta.key_b} and its A have shapes "
+                f"{list(high)} and {list(low)}, {weight.name} has {list(weight.shape)}; "
+                "name the base model that it was trained on"
             )
 
     def _check_values(self, delta: Delta) -> None:
@@ -225,9 +225,7 @@ class Adapters:
     def __enter__(self) -> Adapters:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._open.close()
 
     def deltas(self, weights: Mapping[str, Weight], shared_kv: Mapping[str, str]) -> dict[str, list[Delta]]:

@@ -12,7 +12,7 @@ _GIB = 1 << 30
 
 
 def check_room(folder: Path, needed: int) -> None:
-    """Raise DoesNotFitError where the disk of `folder`, which need not exist yet, has fewer than `needed` bytes free."""
+    """Raise DoesNotFitError where the disk of `folder`, which need not exist yet, has less than `needed` bytes free."""
     existing = folder.absolute()
     while not existing.exists():
         existing = existing.parent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -25,7 +24,8 @@ from edgekit.convert.merging import Merging
 from edgekit.convert.mixture import PROJECTOR_QUANTIZATIONS, check_quantization
 from edgekit.convert.modelfile import Modelfile
 from edgekit.convert.plan import TensorPlan
-from edgekit.convert.progress import Progress, silent
+from edgekit.convert.progress import Progress as Progress
+from edgekit.convert.progress import silent
 from edgekit.convert.stream import stream
 from edgekit.convert.target import Group, Target, target
 from edgekit.convert.whole_file import WholeFile, remove_leftovers
@@ -50,8 +50,7 @@ class ConvertJob:
     @property
     def file_name(self) -> str:
         """What the files are called, before quantization and ending."""
-        folders = (self.checkpoint, *self.adapters)
-        return self.name or "-".join(Path(os.path.abspath(folder)).name for folder in folders)
+        return self.name or "-".join(_named(folder).name for folder in (self.checkpoint, *self.adapters))
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class _Conversion:
         self.has_projector = self._wants_projector()
         self.merging = self._merging(checkpoint, adapters)
         self.own_keys = own(
-            job.checkpoint.resolve().name,
+            _named(job.checkpoint).name,
             [(adapter.name, adapter.sha256) for adapter in adapters.all],
             [f"{entry.status} {entry.key} {entry.tensor} {entry.scale:g}" for entry in self.merging.ledger()],
         )
@@ -167,8 +166,11 @@ class _Conversion:
     ) -> Group:
         job = self.job
         label = job.name or (job.file_name if job.adapters else None)
-        directory = Path(os.path.abspath(job.checkpoint))
-        metadata = {**shape, **general(directory, label, sum(plan.elements for plan in plans)), **self.own_keys}
+        metadata = {
+            **shape,
+            **general(_named(job.checkpoint), label, sum(plan.elements for plan in plans)),
+            **self.own_keys,
+        }
         prefix = "mmproj-" if kind == "projector" else ""
         paths = {name: job.out / f"{prefix}{job.file_name}-{name}.gguf" for name in names}
         made = (target(path, kind, name, self.source, plans, metadata) for name, path in paths.items())
@@ -189,6 +191,11 @@ def _type_of(checkpoint: Checkpoint) -> GGMLQuantizationType:
             weight.file.dtype(weight.name)
             return GGMLQuantizationType[weight.dtype]
     raise FileError(f"{checkpoint.directory} holds no matrix: download the whole checkpoint")
+
+
+def _named(folder: Path) -> Path:
+    """Return a path whose last part is the folder's name: `.` has none."""
+    return folder.resolve() if folder.name in ("", "..") else folder
 
 
 def _make_folder(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ FILE_TYPES = {
 PROJECTOR_QUANTIZATIONS = ("F32", "BF16", "F16", "Q8_0")
 
 # Convolutions and position tables of the towers: llama.cpp has no other kernels for them.
-_ALWAYS_F32 = ("a.conv1d.", "a.input_projection.", ".conv_dw.", "v.position_embd.")
+_ALWAYS_F32 = re.compile(r"a\.conv1d\..+|a\.input_projection\..+|a\.blk\.\d+\.conv_dw\..+|v\.position_embd\..+")
 _PATCHES = "v.patch_embd.weight"
 _EMBEDDINGS = ("token_embd.weight", "per_layer_token_embd.weight")
 _OUTPUT = "output.weight"
@@ -47,7 +48,11 @@ class Mixture:
     def _quantized(self, name: str, shape: tuple[int, ...]) -> Type:
         """As llama_model_quantize does: src/llama-quant.cpp, llama_tensor_get_type."""
         converted = _converted(self.source, name, shape)
-        if converted == Type.F32 and self.source != Type.F32 or _is_plain(name, shape) or _KEPT_WHEN_QUANTIZED in name:
+        if (
+            (converted == Type.F32 and self.source != Type.F32)
+            or _is_plain(name, shape)
+            or _KEPT_WHEN_QUANTIZED in name
+        ):
             return converted
         target = Type[self.quantization]
         # The matrix that gives the logits, which is the token embeddings where they are tied, gets more bits.
@@ -60,7 +65,7 @@ class Mixture:
 
 def _converted(target: Type, name: str, shape: tuple[int, ...]) -> Type:
     """As convert_hf_to_gguf.py does with --outtype: conversion/base.py, prepare_tensors."""
-    if _is_plain(name, shape) or any(part in name for part in _ALWAYS_F32):
+    if _is_plain(name, shape) or _ALWAYS_F32.fullmatch(name):
         return Type.F32
     if name == _PATCHES:
         return Type.F16 if target == Type.F16 else Type.F32

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+
+# Hears how much is done, of how much, and in a few words what is being worked on.
+Progress = Callable[[float, float, str], None]
 
 
-class Progress(Protocol):
-    """Is told how far the work has come."""
-
-    def __call__(self, done: float, total: float, text: str = "") -> None:
-        """Hear that `done` of `total` is finished and, in a few words, what is being worked on."""
-
-
-def silent(done: float, total: float, text: str = "") -> None:
+def silent(done: float, total: float, text: str) -> None:
     """Tell nobody."""

@@ -7,7 +7,6 @@ import errno
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
 
 from edgekit.errors import DoesNotFitError, FileError
 
@@ -43,9 +42,7 @@ class WholeFile:
             raise self._explain(problem) from problem
         self.bytes += len(data)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
             if kind is None:
                 self._publish()

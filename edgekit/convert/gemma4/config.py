@@ -79,7 +79,8 @@ class _Section:
         return value
 
     def number(self, key: str, default: float) -> float:
-        value = self.values.get(key, default)
+        value = self.values.get(key)
+        value = default if value is None else value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.wrong(key, "no number")
         return float(value)

@@ -31,10 +31,9 @@ class Gemma4:
     def shared_kv(self) -> dict[str, str]:
         """Names of the weights that are never used, whether they exist or not, and why."""
         config = self.config.text
+        reason = "its layer takes keys and values from an earlier layer and never uses its own"
         return {
-            f"{text.PREFIX}layers.{layer}.self_attn.{part}_proj.weight": (
-                f"layer {layer} takes keys and values from an earlier layer and never uses its own"
-            )
+            f"{text.PREFIX}layers.{layer}.self_attn.{part}_proj.weight": reason
             for layer in range(config.layers)
             if config.shares_kv(layer)
             for part in "kv"

@@ -55,15 +55,6 @@ def is_text(name: str) -> bool:
     return name.startswith(PREFIX) or name == _OUTPUT
 
 
-def shared_kv_layer(name: str, config: TextConfig) -> int | None:
-    """Return the layer of a key or value projection that is never used, because the layer shares an earlier one's."""
-    match = _LAYER.fullmatch(name.removeprefix(PREFIX))
-    if match and match[2] in ("self_attn.k_proj.weight", "self_attn.v_proj.weight"):
-        layer = int(match[1])
-        return layer if config.shares_kv(layer) else None
-    return None
-
-
 def plans(weights: Iterable[Weight], config: TextConfig, token_count: int) -> Iterator[TensorPlan]:
     """Yield the language model's tensors; raises FileError where one is missing or of another shape."""
     yield TensorPlan("rope_freqs.weight", (config.global_head_dim // 2,), values=_rope_factors(config))

@@ -1,0 +1,58 @@
+"""How a conversion looks: its files, what became of the adapters, and the next command."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from statistics import median
+
+from rich.table import Table
+from rich.text import Text
+
+from edgekit.cli import output
+from edgekit.convert.adapter import LedgerEntry
+from edgekit.convert.job import ConvertResult
+
+
+def show(result: ConvertResult, *, dry_run: bool) -> None:
+    """Print a conversion for people."""
+    output.show(_table(result))
+    if result.ledger:
+        output.show("")
+    for line in _ledger(result.ledger):
+        output.show(line)
+    if dry_run:
+        output.hint("A dry run: everything was checked and nothing was written.")
+        return
+    output.hint(f"{result.seconds:.1f} s, at most {output.size(result.peak_memory)} of memory.")
+    output.hint(f'Next: edgekit run {shlex.quote(str(result.outputs[0].path))} "Who are you?"')
+
+
+def _table(result: ConvertResult) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    folder = result.outputs[0].path.parent
+    table.add_column(f"In {folder}", overflow="fold")
+    table.add_column("Kind", no_wrap=True)
+    table.add_column("Quantization", no_wrap=True)
+    table.add_column("Size", no_wrap=True, justify="right")
+    for made in result.outputs:
+        table.add_row(Text(made.path.name, style="bold"), made.kind, made.quantization or "", _size(made.bytes))
+    return table
+
+
+def _size(count: int) -> str:
+    return output.size(count) if count >= output.MIB // 10 else f"{count} B"
+
+
+def _ledger(ledger: list[LedgerEntry]) -> list[str]:
+    merged = [entry for entry in ledger if entry.status == "merged"]
+    lines = [f"{len(merged)} of {len(ledger)} adapter tensors merged{_change(merged)}"] if ledger else []
+    others = Counter((entry.status, entry.reason) for entry in ledger if entry.status != "merged")
+    return lines + [f"{count} {status}: {reason}" for (status, reason), count in others.items()]
+
+
+def _change(merged: list[LedgerEntry]) -> str:
+    changes = [entry.relative_change for entry in merged if entry.relative_change is not None]
+    if not changes:
+        return ""
+    return f"; they change weights by {min(changes):.2%} to {max(changes):.2%}, {median(changes):.2%} in the middle"
