@@ -16,6 +16,7 @@ from textual.widgets import DirectoryTree, Input
 
 from edgekit.tui.attachment import SUFFIXES
 from edgekit.tui.completion import complete_path
+from edgekit.tui.pasted import as_path
 
 
 class AttachScreen(ModalScreen["Path | None"]):
@@ -42,7 +43,7 @@ class AttachScreen(ModalScreen["Path | None"]):
     def _typed(self, event: Input.Submitted) -> None:
         typed = event.value.strip().strip("'\"")
         if typed:
-            self.dismiss(self._folder / Path(typed).expanduser())
+            self.dismiss(self._folder / as_path(typed))
 
     @on(DirectoryTree.FileSelected)
     def _selected(self, event: DirectoryTree.FileSelected) -> None:

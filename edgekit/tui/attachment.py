@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,11 +40,13 @@ class Attachment:
 
 def read_attachment(path: Path) -> Attachment:
     """Read a picture's or a sound's outline; FileError where it is neither."""
-    path = path.expanduser().absolute()
-    if path.is_dir():
-        raise FileError(f"{path} is a folder: give one picture or sound")
-    if not path.is_file():
-        raise FileError(f"no such file: {path}")
+    path = path.absolute()
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        raise FileError(f"no such file: {path}") from None
+    if not stat.S_ISREG(mode):
+        raise FileError(f"{path} is no file: give one picture or sound")
     attachment = _read_picture(path) or _read_sound(path)
     if attachment is None:
         raise FileError(f"{path.name} is neither a picture nor a sound that can be read")

@@ -28,7 +28,7 @@ from edgekit.tui.conversation import Conversation
 from edgekit.tui.help import HelpScreen
 from edgekit.tui.model import Model
 from edgekit.tui.notice import Notice, explain
-from edgekit.tui.pasted import pasted_files
+from edgekit.tui.pasted import as_path, pasted_files
 from edgekit.tui.printable import printable
 from edgekit.tui.question import Question
 from edgekit.tui.status import StatusLine
@@ -115,7 +115,7 @@ class ChatScreen(Screen[None]):
 
     async def _run_command(self, name: str, argument: str) -> None:
         if name == "attach" and argument:
-            self.attach(pasted_files(argument) or [Path(argument)])
+            self.attach(pasted_files(argument) or [as_path(argument)])
         elif name == "system":
             await self._set_system(argument)
         elif name == "theme":
@@ -195,7 +195,7 @@ class ChatScreen(Screen[None]):
         try:
             attachment = await asyncio.to_thread(read_attachment, path)
             self._check_taken(attachment)
-        except EdgekitError as problem:
+        except Exception as problem:
             await self.complain(problem)
         else:
             self.query_one(Chips).add(attachment)

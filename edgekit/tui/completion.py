@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgekit.tui.attachment import SUFFIXES
 from edgekit.tui.commands import COMMANDS
+from edgekit.tui.pasted import as_path
 
 _ATTACH = "/attach "
 # A folder on a network share or with a million entries must not hold up typing.
@@ -30,7 +31,7 @@ def complete_path(typed: str, folder: Path | None = None) -> str:
     beginning, _, name = typed.rpartition("/")
     if not name:
         return ""
-    start = Path(f"{beginning}/").expanduser() if "/" in typed else Path()
+    start = as_path(f"{beginning}/") if "/" in typed else Path()
     found = sorted(_entries((folder or Path()) / start, name))
     return found[0].removeprefix(name) if found else ""
 
@@ -39,7 +40,7 @@ def _entries(folder: Path, beginning: str) -> list[str]:
     try:
         with os.scandir(folder) as listing:
             entries = [entry for entry, _ in zip(listing, range(_MOST_ENTRIES), strict=False)]
-    except OSError:
+    except (OSError, ValueError):
         return []
     matching = (entry for entry in entries if entry.name.startswith(beginning))
     return [f"{entry.name}/" if entry.is_dir() else entry.name for entry in matching if _wanted(entry)]

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
 def pasted_files(text: str) -> list[Path]:
     """Return the files whose paths the text is made of; none where any word is no file."""
-    whole = _as_path(text.strip())
+    whole = as_path(text.strip())
     if _is_file(whole):
         return [whole]
     try:
         words = shlex.split(text)
     except ValueError:
         return []
-    paths = [_as_path(word) for word in words]
+    paths = [as_path(word) for word in words]
     return paths if all(map(_is_file, paths)) else []
 
 
-def _as_path(word: str) -> Path:
-    return Path(unquote(urlsplit(word).path) if word.startswith("file://") else word).expanduser()
+def as_path(word: str) -> Path:
+    """Return the path that a person means: ~ is the home folder, file:// addresses are taken too."""
+    path = Path(unquote(urlsplit(word).path) if word.startswith("file://") else word)
+    # A home folder of nobody.
+    with suppress(RuntimeError):
+        return path.expanduser()
+    return path
 
 
 def _is_file(path: Path) -> bool:

@@ -115,7 +115,7 @@ def chat(opener: Callable[[type[Session]], OpenSession]) -> OpenChat:
         session: type[Session] = Session, size: tuple[int, int] = (80, 24), toy: bool = True
     ) -> AsyncIterator[Driver]:
         app = ChatApp(opener(session), name="demo", toy=toy)
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             driver = Driver(app, pilot)
             await asyncio.wait_for(app.model.loaded.wait(), LIMIT)
             yield driver
