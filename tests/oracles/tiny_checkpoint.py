@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
     Gemma4Config,
     Gemma4ForConditionalGeneration,
@@ -47,6 +50,19 @@ class Shape:
     vision_intermediate: int = 112
     dtype: torch.dtype = torch.bfloat16
     seed: int = 0
+
+
+# Each shape's name says what is special about it; `wide` has widths that 256 divides, so no tensor falls back.
+SHAPES = {
+    "tiny": Shape(),
+    "wide": Shape(hidden=256, intermediate=512, head=64, global_head=128, per_layer=64, vision_intermediate=128),
+    "half": Shape(dtype=torch.float16, double_wide=False, shared=0),
+    "single": Shape(dtype=torch.float32),
+    "released": Shape(),
+}
+SOURCE_TYPES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32"}
+# What llama.cpp's converter makes by itself.
+CONVERTED = ("F32", "BF16", "F16", "Q8_0")
 
 
 def config(shape: Shape) -> Gemma4Config:
@@ -115,3 +131,78 @@ def write(folder: Path, shape: Shape | None = None, shard_size: str = "1GB") -> 
     picture = {"image_mean": [0.0, 0.0, 0.0], "image_std": [1.0, 1.0, 1.0], "patch_size": 16, "pooling_kernel_size": 3}
     (folder / "preprocessor_config.json").write_text(json.dumps(picture), encoding="utf-8")
     return folder
+
+
+def release(source: Path, folder: Path, shape: Shape) -> Path:
+    """Rewrite a checkpoint in the layout of the releases and of older tools, and return `folder`.
+
+    Shards with an index, key and value projections also on the layers that share them, a config with
+    `global_head_dim`, a tokenizer that puts <bos> first and has tokens beyond its vocabulary, a model card.
+    """
+    folder.mkdir(parents=True)
+    for path in source.iterdir():
+        if path.suffix in (".json", ".jinja"):
+            (folder / path.name).write_bytes(path.read_bytes())
+    _release_weights(load_file(source / "model.safetensors"), folder, shape)
+    _edit(folder / "config.json", lambda values: _release_config(values, shape))
+    _edit(folder / "tokenizer.json", _release_tokenizer)
+    _edit(folder / "tokenizer_config.json", lambda values: values | {"extra_special_tokens": ["<|video|>"]})
+    _edit(folder / "generation_config.json", lambda values: values | {"repetition_penalty": 1.1})
+    (folder / "README.md").write_text(MODEL_CARD, encoding="utf-8")
+    return folder
+
+
+MODEL_CARD = """---
+license: apache-2.0
+base_model: google/gemma-4-E2B-it
+tags: [tiny, gemma]
+language: [en, "no"]
+---
+# A tiny model
+"""
+
+
+def _release_weights(weights: dict[str, torch.Tensor], folder: Path, shape: Shape) -> None:
+    dice = torch.Generator().manual_seed(99)
+    for layer in range(shape.layers - shape.shared, shape.layers):
+        head = shape.global_head if (layer + 1) % 3 == 0 else shape.head
+        inside = f"model.language_model.layers.{layer}.self_attn."
+        for part in "kv":
+            weights[f"{inside}{part}_proj.weight"] = torch.randn(head, shape.hidden, generator=dice).to(shape.dtype)
+        weights[f"{inside}k_norm.weight"] = torch.ones(head, dtype=shape.dtype)
+    names = sorted(weights)
+    places = {}
+    for number, part in enumerate((names[0::2], names[1::2]), start=1):
+        file = f"model-{number:05d}-of-00002.safetensors"
+        save_file({name: weights[name] for name in part}, folder / file, metadata={"format": "pt"})
+        places |= dict.fromkeys(part, file)
+    index = {"metadata": {}, "weight_map": places}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+
+
+def _release_config(values: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    text = values["text_config"]
+    del text["per_layer_config"]
+    return values | {"text_config": text | {"global_head_dim": shape.global_head, "num_global_key_value_heads": None}}
+
+
+def _release_tokenizer(values: dict[str, Any]) -> dict[str, Any]:
+    first = {"SpecialToken": {"id": "<bos>", "type_id": 0}}
+    one, two = ({"Sequence": {"id": name, "type_id": number}} for number, name in enumerate("AB"))
+    values["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [first, one],
+        "pair": [first, one, first, two],
+        "special_tokens": {"<bos>": {"id": "<bos>", "ids": [2], "tokens": ["<bos>"]}},
+    }
+    like = values["added_tokens"][0]
+    values["added_tokens"] += [
+        like | {"id": 320, "content": "<|video|>"},
+        like | {"id": 321, "content": "<|user_defined|>", "special": False},
+    ]
+    return values
+
+
+def _edit(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    values = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(change(values), ensure_ascii=False), encoding="utf-8")

@@ -1,0 +1,43 @@
+"""peft itself: makes adapters on a checkpoint and merges them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import Gemma4ForConditionalGeneration
+
+# Everything in a checkpoint that is not weights.
+_COMPANIONS = ("*.json", "*.jinja")
+TEXT_TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+
+
+def make_adapter(checkpoint: Path, folder: Path, *, seed: int = 1, size: float = 0.1, **settings: Any) -> Path:
+    """Save a LoRA adapter of random values, with `settings` of LoraConfig, and return its folder."""
+    base = Gemma4ForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+    chosen = {"r": 4, "lora_alpha": 6, "target_modules": TEXT_TARGETS, "task_type": "CAUSAL_LM"} | settings
+    model = get_peft_model(base, LoraConfig(**chosen))
+    dice = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in model.named_parameters():
+            if "lora_" in name:
+                tensor.copy_(torch.randn(tensor.shape, generator=dice) * size)
+    model.save_pretrained(folder)
+    return folder
+
+
+def merge(checkpoint: Path, adapters: Sequence[Path], folder: Path) -> Path:
+    """Merge adapters one after the other as peft does, in the checkpoint's own type, and save the result."""
+    model = Gemma4ForConditionalGeneration.from_pretrained(checkpoint, dtype="auto")
+    for adapter in adapters:
+        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    folder.mkdir(parents=True)
+    for pattern in _COMPANIONS:
+        for path in checkpoint.glob(pattern):
+            shutil.copy(path, folder / path.name)
+    model.save_pretrained(folder)
+    return folder
