@@ -1,0 +1,127 @@
+"""The lines of an estimate: where bytes live and what has to be resident."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgekit.catalog.load import variants
+from edgekit.catalog.variant import ModelFile
+from edgekit.catalog.weights import weights
+from edgekit.fit.buffers import host_inputs
+from edgekit.fit.estimate import Load, estimate
+from edgekit.fit.kv_cache import kv_cache
+from edgekit.fit.settings import Settings
+from edgekit.hardware.machine import Processor
+
+MIB = 1 << 20
+VARIANTS = {variant.name: variant for variant in variants()}
+PLAIN = Processor("plain", "x86_64", 4, 4)
+AVX2 = Processor("avx2", "x86_64", 4, 4, ("avx2",))
+WHAT = {
+    "weights",
+    "token_embeddings",
+    "per_layer_embeddings",
+    "repack",
+    "kv_full",
+    "kv_sliding",
+    "compute",
+    "output",
+    "projector",
+    "projector_compute",
+    "drafter",
+    "process",
+}
+
+
+def sizes(
+    name: str, settings: Settings, processor: Processor = PLAIN, file: str = "Q4_K_M"
+) -> dict[tuple[str, str], int]:
+    lines = estimate(Load(VARIANTS[name], ModelFile(file, "")), settings, processor).lines
+    assert len({(line.what, line.where) for line in lines}) == len(lines)
+    assert all(line.what in WHAT and 0 < line.needed <= line.bytes for line in lines)
+    return {(line.what, line.where): line.bytes for line in lines}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_file_pages_are_the_file(name):
+    variant = VARIANTS[name]
+    for file in variant.files:
+        lines = estimate(Load(variant, file), Settings(), PLAIN).lines
+        assert sum(line.bytes for line in lines if line.where == "file") == weights(variant.shape, file).file
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_gpu_takes_the_layers_and_a_copy_of_the_output_matrix(name):
+    variant = VARIANTS[name]
+    parts = weights(variant.shape, ModelFile("Q4_K_M", ""))
+    found = sizes(name, Settings(gpu_layers=variant.shape.num_hidden_layers + 1))
+    assert found["weights", "gpu"] == sum(parts.layers)
+    assert found["token_embeddings", "gpu"] == found["token_embeddings", "file"] == parts.token_embeddings
+    assert ("kv_full", "host") not in found
+
+
+def test_layers_and_their_cache_go_to_the_gpu_together():
+    shape = VARIANTS["12B"].shape
+    cache = kv_cache(shape, Settings())
+    found = sizes("12B", Settings(gpu_layers=10))
+    # The last 10 of 48 layers: two of them see the whole context.
+    assert found["kv_full", "gpu"] == 2 * cache.full // 8
+    assert found["kv_full", "host"] == 6 * cache.full // 8
+    assert ("token_embeddings", "gpu") not in found
+
+
+def test_published_split_of_e4b_on_a_gpu():
+    # A log of E4B Q4_K_M on an RTX 4050, context 65536, KV q8_0: 2208 MiB on the host, 2883.5 MiB on the GPU;
+    # 97.3 MiB of the compute buffer on the host.
+    variant = VARIANTS["E4B"]
+    file = next(file for file in variant.files if file.quantization == "Q4_K_M")
+    settings = Settings(context=65536, cache_type_k="Q8_0", cache_type_v="Q8_0", gpu_layers=43)
+    lines = estimate(Load(variant, file), settings, PLAIN).lines
+    tables = sum(line.bytes for line in lines if line.what.endswith("embeddings") and line.where == "file")
+    on_gpu = sum(line.bytes for line in lines if line.what in ("weights", "token_embeddings") and line.where == "gpu")
+    assert tables == 2208 * MIB
+    assert on_gpu / MIB == pytest.approx(2883.5, rel=0.02)
+    assert host_inputs(variant, kv_cache(variant.shape, settings), settings) / MIB == pytest.approx(97.3, rel=0.03)
+
+
+def test_repack_copies_what_the_processor_rearranges():
+    # Measured with E2B Q4_K_M and AVX-512: 861 MiB, in a file without the unused projections of shared layers.
+    found = sizes("E2B", Settings(repack=True), AVX2)
+    assert found["repack", "host"] / MIB == pytest.approx(861, rel=0.01)
+    assert ("repack", "host") not in sizes("E2B", Settings(repack=False), AVX2)
+    assert ("repack", "host") not in sizes("E2B", Settings(repack=True), PLAIN)
+    assert ("repack", "host") not in sizes("E2B", Settings(repack=True), AVX2, "Q8_0")
+
+
+def test_anonymous_memory_as_measured():
+    # Measured, E2B Q4_K_M, context 4096, one output, no repack: 182 MiB at ubatch 512, 132 MiB at ubatch 128.
+    for ubatch, measured in ((512, 182), (128, 132)):
+        settings = Settings(context=4096, batch=ubatch, ubatch=ubatch)
+        found = sizes("E2B", settings)
+        known = sum(found[what, "host"] for what in ("kv_full", "kv_sliding", "compute", "output")) / MIB
+        # The rest is the process that measured: its interpreter and llama.cpp's vocabulary.
+        assert 0 < measured - known < 80
+
+
+def test_rows_of_the_per_layer_table_are_needed_only_for_the_tokens_at_hand():
+    variant = VARIANTS["E2B"]
+    lines = {
+        context: next(
+            line
+            for line in estimate(Load(variant, variant.files[0]), Settings(context=context), PLAIN).lines
+            if line.what == "per_layer_embeddings"
+        )
+        for context in (2048, 8192)
+    }
+    assert lines[2048].needed * 4 == lines[8192].needed
+    assert lines[8192].needed < lines[8192].bytes / 10
+
+
+def test_a_projector_and_its_working_memory():
+    variant = VARIANTS["E2B"]
+    projector = variant.projectors[0]
+    for modalities, expected in ((("text",), set()), (("text", "image"), {"projector_compute"})):
+        load = Load(variant, variant.files[0], projector, modalities)
+        what = {line.what for line in estimate(load, Settings(), PLAIN).lines}
+        assert what & {"projector_compute"} == expected
+        assert "projector" in what
