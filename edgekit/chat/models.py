@@ -10,7 +10,7 @@ from edgekit import hub
 from edgekit.catalog.load import variants
 from edgekit.catalog.variant import ModelFile, Variant
 from edgekit.chat.demo_model import DEMO_NAMES, demo_files
-from edgekit.engine.check import check_model, embedding_length, projected_lengths
+from edgekit.engine.check import check_model, embedding_length, projected_lengths, trained_context
 from edgekit.errors import FileError
 from edgekit.fit.plan import Plan
 from edgekit.gguf_header import Header, read_header
@@ -42,7 +42,10 @@ def find_plan(
     UnsupportedError with what to do.
     """
     found: Path | None = None
+    threads = None
     if name in DEMO_NAMES:
+        # So small a model computes faster on one thread than two can meet after every operation.
+        threads = 1
         model, found = demo_files(name, progress or _unheard)
     elif (variant := _variant(name)) and not Path(name).exists():
         model, found = _cached(variant, name.partition(":")[2])
@@ -52,7 +55,8 @@ def find_plan(
     projector = projector or found or projector_beside(header)
     causal = bool(header.keys.get("gemma4.embedding_length_per_layer_input"))
     batch = _LARGEST_PICTURE if projector and not causal else Plan.batch
-    return Plan(model, projector, context or min(_CONTEXT, _trained_context(header)), batch, batch)
+    context = context or min(_CONTEXT, trained_context(header) or _CONTEXT)
+    return Plan(model, projector, context, batch, batch, threads=threads)
 
 
 def _unheard(done: float, total: float, text: str = "") -> None:
@@ -75,11 +79,6 @@ def _projects_to(path: Path, width: int) -> bool:
         return projected_lengths(read_header(path)) == {width}
     except FileError:
         return False
-
-
-def _trained_context(model: Header) -> int:
-    length = model.keys.get(f"{model.text('general.architecture')}.context_length")
-    return length if isinstance(length, int) and length > 0 else _CONTEXT
 
 
 def _variant(name: str) -> Variant | None:

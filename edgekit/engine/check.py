@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgekit.errors import FileError
+from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import Header, read_header
 
 _PROJECTOR = "clip"
@@ -33,6 +33,19 @@ def check_projector(path: Path, model: Header) -> Header:
             f"{path} belongs to another model: its embeddings have {widths} values, those of {model.path.name} {width}"
         )
     return header
+
+
+def check_context(model: Header, context: int) -> None:
+    """Refuse a context longer than what the model was trained for; UnsupportedError says how long that is."""
+    trained = trained_context(model)
+    if trained and context > trained:
+        raise UnsupportedError(f"a context of {context} tokens: {model.path.name} was trained for at most {trained}")
+
+
+def trained_context(model: Header) -> int:
+    """Return how many tokens a model was trained to keep in mind; 0 where its header does not say."""
+    length = model.keys.get(f"{model.text('general.architecture')}.context_length")
+    return length if isinstance(length, int) else 0
 
 
 def embedding_length(model: Header) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.engine import native
 from edgekit.engine.cache import Cache, Prompt, entries
-from edgekit.engine.check import check_model, check_projector
+from edgekit.engine.check import check_context, check_model, check_projector
 from edgekit.engine.native import llama
 from edgekit.engine.projector import MediaInput, Projector
 from edgekit.engine.sampling import Sampler, Sampling
@@ -58,10 +58,12 @@ class Engine:
     def open(cls, plan: Plan, on_progress: Callable[[float], None] | None = None) -> Engine:
         """Load what the plan names; `on_progress` hears fractions from 0 to 1.
 
-        Raises FileError where a file is missing, damaged or of another model, and DoesNotFitError where memory ends.
+        Raises FileError where a file is missing, damaged or of another model, UnsupportedError where the context is longer
+        than the model's own, and DoesNotFitError where memory ends.
         """
         started = time.perf_counter()
         model_header = check_model(plan.model)
+        check_context(model_header, plan.context)
         if plan.projector:
             check_projector(plan.projector, model_header)
         native.start()

@@ -16,7 +16,8 @@ import llama_cpp.mtmd_cpp as _mtmd
 llama: Any = _llama
 mtmd: Any = _mtmd
 
-_ERROR = 3
+# GGML_LOG_LEVEL_ERROR; the bindings name no levels.
+_ERROR = 4
 _errors: deque[str] = deque(maxlen=40)
 
 

@@ -138,7 +138,7 @@ def test_nothing_crashes_it(pieces):
 
 
 json_values = st.recursive(
-    st.one_of(st.booleans(), st.integers(), st.text().filter(lambda text: '<|"|>' not in text)),
+    st.one_of(st.booleans(), st.integers(), st.text().filter(lambda text: "|>" not in text)),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)),
     max_leaves=8,
 )
@@ -154,12 +154,4 @@ def test_arguments_come_back(given_arguments):
         return "[" + ",".join(map(write, value)) + "]" if isinstance(value, list) else json.dumps(value)
 
     parser = parse([f"<|tool_call>call:tool{write(given_arguments)}<tool_call|>"])
-    assert parser.calls == [ToolCall("tool", given_arguments)] or any(
-        "<tool_call|>" in text for text in _texts(given_arguments)
-    )
-
-
-def _texts(value):
-    if isinstance(value, dict):
-        return [text for item in value.values() for text in _texts(item)]
-    return [text for item in value for text in _texts(item)] if isinstance(value, list) else [str(value)]
+    assert parser.calls == [ToolCall("tool", given_arguments)]

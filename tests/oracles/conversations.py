@@ -6,46 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-WORDS = [
-    "What",
-    "is",
-    "this",
-    "a",
-    "red",
-    "circle",
-    "on",
-    "the",
-    "left",
-    "of",
-    "3",
-    "blue",
-    "stars?",
-    "Tell",
-    "me:",
-    "which",
-    "digit",
-    "(0-9)",
-    "do",
-    "you",
-    "hear...",
-    "naïve",
-    "Straße",
-    "你好",
-    "🙂",
-    "{curly}",
-    "[square]",
-    '"quoted"',
-    "'single'",
-    "10.5%",
-    "a_b",
-    "<b>bold</b>",
-    "x<y",
-    "$5",
-    "\t",
-    "tab",
-    "&",
-    "more",
-]
+SENTENCES = """What is this a red circle on the left of 3 blue stars? Tell me: which digit (0-9) do you hear... naïve
+Straße 你好 🙂 {curly} [square] "quoted" 'single' 10.5% a_b <b>bold</b> x<y $5 tab & more"""
+WORDS = SENTENCES.split()
 Dict = dict[str, Any]
 
 
@@ -97,9 +60,8 @@ def reply(random: Random) -> list[Dict]:
 
 def called(random: Random) -> list[Dict]:
     names = [f"tool_{index}" for index in range(random.randint(1, 2))]
-    calls: list[Dict] = [
-        {"id": name, "type": "function", "function": {"name": name, "arguments": arguments(random)}} for name in names
-    ]
+    functions = [{"name": name, "arguments": arguments(random)} for name in names]
+    calls: list[Dict] = [{"id": each["name"], "type": "function", "function": each} for each in functions]
     message: Dict = {"role": "assistant", "content": "", "tool_calls": calls}
     if random.random() < 0.5:
         message["reasoning_content"] = text(random).strip()

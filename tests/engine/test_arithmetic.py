@@ -1,0 +1,135 @@
+"""llama.cpp on our F32 file computes what transformers computes on the checkpoint."""
+
+from __future__ import annotations
+
+from itertools import product
+from random import Random
+
+import numpy as np
+import pytest
+from oracles.reference import divergence, relative_rms
+from PIL import Image, ImageDraw
+
+from edgekit.engine.media import Sound, open_sound, prepare_picture
+from edgekit.engine.native import llama
+from edgekit.engine.sampling import Sampling
+
+PROMPTS = 20
+ANSWER = 24
+QUESTIONS = [
+    "What is in the picture?",
+    "Which colour has the shape?",
+    "Which digit do you hear?",
+    "Who are you?",
+    "Hello!",
+    "What can you do?",
+    "Where is the square?",
+    "Is the star red?",
+    "What is the weather in Paris?",
+    "Thank you, good bye.",
+]
+SYSTEMS = ["", "<|turn>system\nAnswer in one word.<turn|>\n"]
+COLOURS = ["red", "green", "blue", "yellow", "black"]
+
+
+def text_prompt(question, system, place=""):
+    return f"<bos>{system}<|turn>user\n{place}{question}<turn|>\n<|turn>model\n"
+
+
+def last_logits(engine):
+    pointer = llama.llama_get_logits_ith(engine.cache.context, -1)
+    return np.ctypeslib.as_array(pointer, shape=(engine.vocabulary.size,)).copy()
+
+
+def fresh_logits(engine, prompt):
+    engine.cache.clear()
+    for _ in engine.read(prompt):
+        pass
+    return last_logits(engine)
+
+
+def drawing(index):
+    """A shape on a ground, at one of several sizes."""
+    random = Random(index)
+    size = random.choice([(96, 96), (120, 240), (300, 90), (200, 200)])
+    image = Image.new("RGB", size, "white")
+    x, y, side = size[0] * 0.25, size[1] * 0.25, min(size) * 0.5
+    draw = ImageDraw.Draw(image)
+    (draw.ellipse if index % 2 else draw.rectangle)((x, y, x + side, y + side), fill=COLOURS[index % len(COLOURS)])
+    return image
+
+
+@pytest.mark.parametrize(("question", "system"), list(product(QUESTIONS, SYSTEMS)))
+def test_text_at_every_position(question, system, reference, exact_engine):
+    ids = reference.tokens(text_prompt(question, system))
+    wanted = reference.logits(ids)
+    # The prompt as one batch, then token by token: both ways to compute it.
+    found = [(len(ids) - 1, fresh_logits(exact_engine, [ids])), (0, fresh_logits(exact_engine, [ids[:1]]))]
+    for position in range(1, len(ids)):
+        exact_engine.cache.append(ids[position])
+        found.append((position, last_logits(exact_engine)))
+    for position, logits in found:
+        assert relative_rms(logits, wanted[position]) <= 3e-3
+        assert divergence(logits, wanted[position]) <= 1e-4
+        assert logits.argmax() == wanted[position].argmax()
+
+
+def compare(reference, engine, seen, media, place, question):
+    """Relative error of the embeddings, divergence of the next token, and whether the greedy answers agree."""
+    begin, soft, end = place
+    before = reference.tokens(f"<bos><|turn>user\n{begin}")
+    after = reference.tokens(f"{end}{question}<turn|>\n<|turn>model\n")
+    ids = before + [seen.token] * len(seen.embeddings) + after
+    assert reference.tokens(soft) == [seen.token]
+    embeddings = engine.encode(media)
+    assert embeddings.shape == seen.embeddings.shape
+    found = fresh_logits(engine, [before, media, after])
+    answer = list(engine.write(Sampling(temperature=0, max_tokens=ANSWER)))
+    wanted_answer = []
+    for _ in answer:
+        wanted_answer.append(int(reference.logits(ids + wanted_answer, seen)[-1].argmax()))
+    wanted = reference.logits(ids, seen)[-1]
+    return relative_rms(embeddings, seen.embeddings), divergence(found, wanted), answer == wanted_answer
+
+
+def judge(results):
+    errors, divergences, agree = zip(*results, strict=True)
+    assert max(errors) <= 2e-2
+    assert np.median(divergences) <= 1e-4
+    assert all(agree)
+
+
+def test_pictures(reference, exact_engine):
+    place = ("<|image>", "<|image|>", "<image|>")
+    results = []
+    for index in range(PROMPTS):
+        image, question = drawing(index), QUESTIONS[index % 2]
+        media = exact_engine.prepare(prepare_picture(image, 70))
+        results.append(compare(reference, exact_engine, reference.see(image, 70), media, place, question))
+    judge(results)
+
+
+@pytest.mark.parametrize("budget", [140, 280, 560, 1120])
+def test_embeddings_for_every_budget(budget, reference, exact_engine):
+    image = drawing(3)
+    found = exact_engine.encode(exact_engine.prepare(prepare_picture(image, budget)))
+    assert relative_rms(found, reference.see(image, budget).embeddings) <= 2e-2
+
+
+def test_sounds(reference, exact_engine, spoken_digits):
+    place = ("<|audio>", "<|audio|>", "<audio|>")
+    results = []
+    for path in spoken_digits[:PROMPTS]:
+        sound = open_sound(path)
+        media = exact_engine.prepare(sound)
+        results.append(compare(reference, exact_engine, reference.hear(sound.samples), media, place, QUESTIONS[2]))
+    assert len(results) == PROMPTS
+    judge(results)
+
+
+def test_sounds_of_any_length(reference, exact_engine):
+    random = np.random.default_rng(0)
+    for seconds in (0.1, 0.333, 1, 2.718, 30):
+        samples = random.normal(0, 0.1, int(seconds * 16_000)).astype(np.float32)
+        found = exact_engine.encode(exact_engine.prepare(Sound(samples)))
+        assert relative_rms(found, reference.hear(samples).embeddings) <= 2e-2

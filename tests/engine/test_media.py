@@ -1,0 +1,144 @@
+"""Pictures and sounds arrive as transformers' processors would prepare them."""
+
+from __future__ import annotations
+
+import wave
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+from transformers.image_utils import load_image
+from transformers.models.gemma4.image_processing_pil_gemma4 import get_aspect_ratio_preserving_size
+
+from edgekit.engine.media import IMAGE_TOKENS, open_picture, open_sound, picture_size, prepare_picture
+from edgekit.errors import FileError, UnsupportedError
+
+SIZES = [
+    (1, 1),
+    (48, 48),
+    (100, 200),
+    (5000, 40),
+    (40, 5000),
+    (47, 49),
+    (1920, 1080),
+    (333, 777),
+    (8, 3000),
+    (640, 480),
+]
+
+
+def noise(width, height, mode="RGB"):
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    pixels = np.random.default_rng(width * height).integers(0, 256, (height, width, bands), dtype=np.uint8)
+    return Image.frombytes(mode, (width, height), pixels.tobytes())
+
+
+def reference_pixels(image, budget, reference):
+    """The reference processor's picture, put together again from its patches."""
+    # Padding follows the real patches: their count gives the size.
+    width, height = picture_size(image.width, image.height, budget)
+    patches = reference._eyes(image, max_soft_tokens=budget, return_tensors="np")["pixel_values"][0]
+    rows, columns = height // 16, width // 16
+    grid = np.asarray(patches)[: rows * columns].reshape(rows, columns, 16, 16, 3)
+    return grid.transpose(0, 2, 1, 3, 4).reshape(height, width, 3)
+
+
+@pytest.mark.parametrize("budget", IMAGE_TOKENS)
+def test_sizes_equal_the_reference(budget):
+    for width, height in SIZES:
+        wanted = get_aspect_ratio_preserving_size(height, width, 16, budget * 9, 3)
+        assert picture_size(width, height, budget) == wanted[::-1], (width, height)
+
+
+@pytest.mark.parametrize("size", SIZES[2:])
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA", "CMYK"])
+def test_pixels_equal_the_reference(size, mode, reference):
+    image = noise(*size, mode)
+    pixels = prepare_picture(image, 70).pixels
+    assert pixels.dtype == np.uint8
+    assert np.abs(pixels / 255 - reference_pixels(image, 70, reference)).max() < 1e-6
+
+
+def test_files_are_opened_as_the_reference_opens_them(tmp_path, reference):
+    """Turned by EXIF, with a palette, with a transparent colour."""
+    turned, palette, clear = tmp_path / "turned.jpg", tmp_path / "palette.png", tmp_path / "clear.gif"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    noise(120, 60).save(turned, exif=exif)
+    noise(100, 100).quantize(16).save(palette)
+    noise(100, 100).quantize(16).save(clear, transparency=3)
+    for path in (turned, palette):
+        wanted = reference_pixels(load_image(str(path)), 140, reference)
+        assert np.abs(open_picture(path, 140).pixels / 255 - wanted).max() < 1e-6, path
+    assert open_picture(turned, 140).pixels.shape[0] > open_picture(turned, 140).pixels.shape[1]
+    with Image.open(clear) as image:
+        wanted = reference_pixels(ImageOps.exif_transpose(image), 140, reference)
+    assert np.abs(open_picture(clear, 140).pixels / 255 - wanted).max() < 1e-6
+
+
+def test_equal_pictures_have_one_digest():
+    image = noise(100, 100)
+    assert prepare_picture(image).digest == prepare_picture(image).digest
+    assert prepare_picture(image, 70).digest != prepare_picture(image, 140).digest
+
+
+def test_a_budget_gemma_does_not_know():
+    with pytest.raises(UnsupportedError, match="70, 140, 280, 560, 1120"):
+        prepare_picture(noise(10, 10), 100)
+
+
+def save_wave(path, samples, rate, channels=1):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((samples * 32767).astype("<i2").tobytes())
+
+
+def tone(seconds, rate, frequency=440.0):
+    return 0.5 * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)
+
+
+def test_a_sound_at_16_khz_is_taken_as_it_is(tmp_path):
+    samples = tone(1.5, 16_000)
+    save_wave(tmp_path / "a.wav", samples, 16_000)
+    heard = open_sound(tmp_path / "a.wav").samples
+    assert heard.dtype == np.float32
+    assert heard.shape == (24_000,)
+    assert np.abs(heard - samples).max() < 1e-4
+
+
+def test_stereo_at_44_khz_becomes_mono_at_16_khz(tmp_path):
+    samples = tone(2, 44_100)
+    save_wave(tmp_path / "a.wav", np.stack([samples, samples], axis=1).reshape(-1), 44_100, channels=2)
+    heard = open_sound(tmp_path / "a.wav").samples
+    assert abs(len(heard) - 32_000) <= 16
+    wanted = tone(2, 16_000)[: len(heard)]
+    middle = slice(1000, 30_000)
+    assert np.abs(heard[middle] - wanted[middle]).max() < 0.02
+
+
+def test_thirty_seconds_are_the_limit(tmp_path):
+    save_wave(tmp_path / "fits.wav", tone(30, 16_000), 16_000)
+    assert len(open_sound(tmp_path / "fits.wav").samples) == 480_000
+    save_wave(tmp_path / "long.wav", tone(30.1, 16_000), 16_000)
+    with pytest.raises(UnsupportedError, match="over 30 s"):
+        open_sound(tmp_path / "long.wav")
+
+
+def test_too_short_to_hear(tmp_path):
+    save_wave(tmp_path / "click.wav", tone(0.01, 16_000), 16_000)
+    with pytest.raises(FileError, match="too short"):
+        open_sound(tmp_path / "click.wav")
+
+
+@pytest.mark.parametrize("open_it", [open_picture, open_sound])
+def test_what_is_neither_picture_nor_sound(open_it, tmp_path):
+    (tmp_path / "text").write_text("neither")
+    (tmp_path / "empty").write_bytes(b"")
+    noise(50, 50).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:200])
+    for name in ("text", "empty", "missing", "cut.png", "."):
+        with pytest.raises(FileError) as problem:
+            open_it(tmp_path / name)
+        assert "\n" not in str(problem.value)
