@@ -45,13 +45,3 @@ def llama_cpp_source() -> Path:
     folder = ROOT / ".oracles" / "llama.cpp"
     assert folder.is_dir(), "the oracle is missing: run `python tests/oracles/fetch.py` (make test does)"
     return folder
-
-
-def assert_one_line_error(result: subprocess.CompletedProcess[str]) -> str:
-    """Check the promise about bad input (exit code 1, one line on stderr, no traceback) and return that line."""
-    assert result.returncode == 1, (result.returncode, result.stderr)
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, result.stderr
-    assert lines[0].startswith("error: "), result.stderr
-    assert "Traceback" not in result.stdout + result.stderr
-    return lines[0]

@@ -58,8 +58,8 @@ class Engine:
     def open(cls, plan: Plan, on_progress: Callable[[float], None] | None = None) -> Engine:
         """Load what the plan names; `on_progress` hears fractions from 0 to 1.
 
-        Raises FileError where a file is missing, damaged or of another model, UnsupportedError where the context is longer
-        than the model's own, and DoesNotFitError where memory ends.
+        Raises FileError where a file is missing, damaged or of another model, UnsupportedError where the context is
+        longer than the model's own, and DoesNotFitError where memory ends.
         """
         started = time.perf_counter()
         model_header = check_model(plan.model)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import assert_one_line_error
+from one_line import assert_one_line_error
 
 from edgekit.hardware.profile import profile_names
 
