@@ -53,7 +53,7 @@ class AttachScreen(ModalScreen["Path | None"]):
 class PathInput(Input):
     """Completes paths of folders, pictures and sounds."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("down", "screen.focus_next", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("down", "app.focus_next", show=False)]
 
     def __init__(self, folder: Path) -> None:
         super().__init__(placeholder="path", suggester=_PathSuggester(folder), compact=True)

@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker
 
-from edgekit.chat.events import Finished, Prefilling, TextPiece, ThoughtPiece
+from edgekit.chat.events import Finished
 from edgekit.chat.message import Message, user
 from edgekit.chat.session import Session
 from edgekit.errors import EdgekitError, UnsupportedError
@@ -33,8 +33,6 @@ from edgekit.tui.printable import printable
 from edgekit.tui.question import Question
 from edgekit.tui.status import StatusLine
 from edgekit.tui.welcome import Welcome
-
-_ACTIVITIES = {Prefilling: "reading", ThoughtPiece: "thinking", TextPiece: "answering"}
 
 
 class ChatScreen(Screen[None]):
@@ -158,7 +156,7 @@ class ChatScreen(Screen[None]):
             if isinstance(event, Finished):
                 self._keep(question, event)
             else:
-                self.status.change(activity=_ACTIVITIES.get(type(event), "calling a tool"))
+                self.status.status = self.status.status.during(event)
 
     def _keep(self, question: Message, turn: Finished) -> None:
         # A turn that was stopped before its first word would only confuse the next one.

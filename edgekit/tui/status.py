@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from edgekit.chat.events import Finished
+from edgekit.chat.events import Event, Finished, Prefilling, ThoughtPiece
 
 _GAP = "  "
 
@@ -26,6 +26,13 @@ class Status:
     prefill: float = 0
     decode: float = 0
     thinking: bool = False
+
+    def during(self, event: Event) -> Status:
+        """Return it as a turn goes on."""
+        if isinstance(event, Prefilling):
+            return replace(self, activity="reading", used=event.done)
+        activity = "thinking" if isinstance(event, ThoughtPiece) else "answering"
+        return replace(self, activity=activity, used=self.used + 1)
 
     def after(self, turn: Finished) -> Status:
         """Return it with a turn's tokens and rates."""

@@ -112,9 +112,9 @@ def chat(opener: Callable[[type[Session]], OpenSession]) -> OpenChat:
 
     @asynccontextmanager
     async def start(
-        session: type[Session] = Session, size: tuple[int, int] = (80, 24), toy: bool = True
+        session: type[Session] = Session, size: tuple[int, int] = (80, 24), folder: Path | None = None
     ) -> AsyncIterator[Driver]:
-        app = ChatApp(opener(session), name="demo", toy=toy)
+        app = ChatApp(opener(session), name="demo", toy=True, folder=folder)
         async with app.run_test(size=size, notifications=True) as pilot:
             driver = Driver(app, pilot)
             await asyncio.wait_for(app.model.loaded.wait(), LIMIT)

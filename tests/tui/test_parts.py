@@ -84,6 +84,13 @@ def test_printable_keeps_newlines_and_tabs() -> None:
     assert printable("a\x00\x7f") == "a\ufffd\ufffd"
 
 
+def test_status_follows_a_turn() -> None:
+    status = Status(context=1000).during(Prefilling(64, 128))
+    assert (status.activity, status.used) == ("reading", 64)
+    status = status.during(ThoughtPiece("a")).during(TextPiece("b"))
+    assert (status.activity, status.used) == ("answering", 66)
+
+
 def test_status_counts_only_what_was_read_anew() -> None:
     status = Status(context=1000).after(_TURN)
     assert (status.used, status.prefill, status.decode) == (350, 400, 25)

@@ -12,6 +12,7 @@ from textual import events
 from textual.widgets import Collapsible
 
 from edgekit.chat.session import Session
+from edgekit.tui.attach import MediaTree
 from edgekit.tui.chips import Chip
 from edgekit.tui.composer import Composer
 from edgekit.tui.picture import Picture
@@ -42,6 +43,17 @@ class TestPicture:
             await person.press("ctrl+o")
             await person.sees("Attach a picture or a sound")
             await person.send(str(red_circle))
+            await person.sees("drawn shape.png · 96x96")
+
+    async def test_the_folders_are_walked_with_the_keys(self, chat: OpenChat, red_circle: Path) -> None:
+        (red_circle.parent / "below").mkdir()
+        async with chat(folder=red_circle.parent / "below") as person:
+            await person.press("ctrl+o", "down", "backspace")
+            await person.sees("▸ below", "drawn shape.png")
+            tree = person.app.screen.query_one(MediaTree)
+            while str(tree.cursor_node and tree.cursor_node.label) != "drawn shape.png":
+                await person.press("down")
+            await person.press("enter")
             await person.sees("drawn shape.png · 96x96")
 
     async def test_a_file_that_is_no_picture_is_one_line(self, chat: OpenChat, tmp_path: Path) -> None:
