@@ -11,6 +11,7 @@ from edgekit.cli.pick_json import as_json
 from edgekit.fit.budget import Budget, budget
 from edgekit.fit.candidate import Candidate
 from edgekit.fit.picker import Pick, nearest
+from edgekit.fit.plan import Plan
 from edgekit.fit.reasons import reason, shortage
 from edgekit.fit.speed import Speed
 from edgekit.hardware.profile import profile_names, profile_title
@@ -47,8 +48,10 @@ def show(found: Pick, *, every: bool, explain: bool) -> None:
 
 
 def _best_of_each(found: Pick) -> list[Candidate]:
+    lacking = sorted((one for one in found.candidates if not one.fits), key=lambda one: one.shortfall)
+    fitting = [one for one in found.candidates if one.fits]
     best: dict[str, Candidate] = {}
-    for candidate in (*filter(None, [found.recommendation]), *found.candidates):
+    for candidate in (*filter(None, [found.recommendation]), *fitting, *lacking):
         best.setdefault(candidate.load.variant.name, candidate)
     return sorted(best.values(), key=lambda one: one.load.variant.benchmarks["mmlu_pro"], reverse=True)
 
@@ -128,13 +131,14 @@ def _show_nearest(found: Pick) -> None:
 
 
 def _next_commands(chosen: Candidate) -> list[str]:
+    context = "" if chosen.settings.context == Plan.context else f" --context {chosen.settings.context}"
     files = [one for one in (chosen.load.file, chosen.load.projector) if one]
     if all(one.file for one in files):
-        return [*(f"hf download {one.repo} {one.file}" for one in files), f"edgekit chat {chosen.name}"]
+        return [*(f"hf download {one.repo} {one.file}" for one in files), f"edgekit chat {chosen.name}{context}"]
     # Without a known name the download goes to this folder, where chat finds model and projector side by side.
     return [
         *(f'hf download {one.repo} --include "{one.file or _pattern(one)}" --local-dir .' for one in files),
-        f"edgekit chat {chosen.load.file.file or _pattern(chosen.load.file)}",
+        f"edgekit chat {chosen.load.file.file or _pattern(chosen.load.file)}{context}",
     ]
 
 

@@ -16,8 +16,9 @@ from edgekit.hardware.machine import Processor
 Where = Literal["gpu", "host", "file"]
 
 MIB = 1 << 20
-# Python, llama.cpp's vocabulary and the terminal: resident memory of `edgekit run` without weights, cache and buffers.
-PROCESS = 160 * MIB
+# Resident memory of `edgekit chat` without weights, cache and buffers: 92 MiB of vocabulary, 81 MiB of Python with
+# Textual, media and llama.cpp's libraries (measured), and a conversation.
+PROCESS = 200 * MIB
 # Soft tokens that working memory for a picture is counted for: the reference processor's default.
 IMAGE_TOKENS = 280
 _PAGE = 4096
@@ -81,7 +82,8 @@ def estimate(load: Load, settings: Settings, processor: Processor) -> Estimate:
         *_cache(load.variant, cache, settings),
         *_buffers(load.variant, cache, settings),
         *_projector(load, settings),
-        _line("process", PROCESS, "host"),
+        # The engine keeps a copy of the sliding windows to go back to (engine/cache.py).
+        _line("process", PROCESS + cache.sliding, "host"),
     ]
     return Estimate(tuple(line for line in lines if line.bytes))
 

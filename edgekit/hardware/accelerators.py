@@ -21,7 +21,10 @@ _METAL_STEP = 36_000_000_000
 
 def read_accelerators(memory: Memory, backends: frozenset[str], root: Path = Path("/")) -> tuple[Accelerator, ...]:
     """Return the accelerators; `backends` are those of the installed llama.cpp build."""
-    found = [*_nvidia(root), *_sysfs(root, memory), *_jetson(root, memory), *_apple(root, memory)]
+    # A Jetson's GPU also shows through NVML, with memory that is not its own.
+    found = [*(_jetson(root, memory) or _nvidia(root)), *_sysfs(root, memory), *_apple(root, memory)]
+    if not any(one.vendor == "nvidia" for one in found):
+        found += _undriven(root)
     return tuple(replace(one, usable=bool(BACKENDS[one.vendor] & backends)) for one in found)
 
 
@@ -56,15 +59,22 @@ def _nvml() -> Iterator[Accelerator]:
 
 
 def _sysfs(root: Path, memory: Memory) -> Iterator[Accelerator]:
-    for card in sorted((root / "sys/class/drm").glob("card[0-9]*/device/vendor")):
-        device, vendor = card.parent, _VENDORS.get(text(card) or "")
-        # Connectors (card0-HDMI-A-1) point to the card's own device again.
-        if "-" in device.parent.name:
-            continue
-        if vendor == "amd":
+    for device in _cards(root):
+        if _vendor(device) == "amd":
             yield _amd(device, memory)
-        elif vendor == "intel":
+        elif _vendor(device) == "intel":
+            # No file tells an integrated GPU's share; its drivers lend it up to half of main memory.
             yield Accelerator("Intel graphics", "intel", memory.total // 2, memory.available // 2, shares_memory=True)
+
+
+def _cards(root: Path) -> list[Path]:
+    # Connectors (card0-HDMI-A-1) point to their card's device again.
+    found = (root / "sys/class/drm").glob("card[0-9]*/device")
+    return sorted(device for device in found if "-" not in device.parent.name)
+
+
+def _vendor(device: Path) -> str | None:
+    return _VENDORS.get(text(device / "vendor") or "")
 
 
 def _amd(device: Path, memory: Memory) -> Accelerator:
@@ -78,10 +88,16 @@ def _amd(device: Path, memory: Memory) -> Accelerator:
     return Accelerator(name, "amd", total, total - used)
 
 
-def _jetson(root: Path, memory: Memory) -> Iterator[Accelerator]:
-    board = read_board(root) or ""
-    if "jetson" in board.lower():
-        yield Accelerator("NVIDIA Tegra", "nvidia", memory.total, memory.available, shares_memory=True)
+def _jetson(root: Path, memory: Memory) -> list[Accelerator]:
+    if "jetson" not in (read_board(root) or "").lower():
+        return []
+    return [Accelerator("NVIDIA Tegra", "nvidia", memory.total, memory.available, shares_memory=True)]
+
+
+def _undriven(root: Path) -> list[Accelerator]:
+    # The card is there, NVIDIA's driver is not: llama.cpp cannot use it and its memory is not known.
+    cards = [card for card in _cards(root) if _vendor(card) == "nvidia"]
+    return [Accelerator("NVIDIA GPU without NVIDIA's driver", "nvidia", 0, 0) for _ in cards]
 
 
 def _apple(root: Path, memory: Memory) -> Iterator[Accelerator]:

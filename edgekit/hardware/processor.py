@@ -46,7 +46,7 @@ def read_processor(root: Path = Path("/"), affinity: int | None = None) -> Proce
     usable = min(logical, affinity or logical, math.ceil(processor_quota(root) or logical))
     return Processor(
         model=first.get("model name") or _ARM_PARTS.get(first.get("CPU part", ""), "unknown"),
-        architecture="aarch64" if "CPU part" in first else platform.machine() if root == Path("/") else "x86_64",
+        architecture=_architecture(first),
         physical_cores=_cores(entries),
         usable_threads=max(1, usable),
         features=tuple(sorted(features)),
@@ -71,6 +71,12 @@ def _pair(line: str) -> tuple[str, str]:
 
 def _flags(entry: dict[str, str]) -> list[str]:
     return (entry.get("flags") or entry.get("Features") or "").split()
+
+
+def _architecture(entry: dict[str, str]) -> str:
+    if "CPU part" in entry:
+        return "aarch64"
+    return "x86_64" if "flags" in entry else platform.machine()
 
 
 def _cores(entries: list[dict[str, str]]) -> int:
