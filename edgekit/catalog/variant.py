@@ -41,10 +41,19 @@ class Shape:
         """Return the width of one attention head of a layer."""
         return self.head_dim if self.is_sliding(layer) else self.global_head_dim
 
+    @property
+    def full_cache_width(self) -> int:
+        """Return how many values one token's keys take in a layer that sees the whole context."""
+        return self.num_global_key_value_heads * self.global_head_dim
+
+    @property
+    def sliding_cache_width(self) -> int:
+        """Return how many values one token's keys take in a layer that sees the window."""
+        return self.num_key_value_heads * self.head_dim
+
     def cache_width(self, layer: int) -> int:
         """Return how many values one token's keys take in a layer."""
-        heads = self.num_key_value_heads if self.is_sliding(layer) else self.num_global_key_value_heads
-        return heads * self.head_width(layer)
+        return self.sliding_cache_width if self.is_sliding(layer) else self.full_cache_width
 
     def feed_forward_width(self, layer: int) -> int:
         """Return the width of a layer's dense MLP; double on the KV-shared layers of E2B."""

@@ -26,12 +26,17 @@ def kv_cache(shape: Shape, settings: Settings) -> KvCache:
     """Return what the cache of a context takes."""
     full_cells, sliding_cells = _cells(shape, settings)
     streams = 1 if settings.unified else settings.sequences
-    layers = tuple(
-        streams * (sliding_cells if shape.is_sliding(layer) else full_cells) * _row(shape, layer, settings)
-        for layer in range(shape.num_hidden_layers)
+    full = streams * full_cells * _row(shape, shape.full_cache_width, settings)
+    sliding = streams * sliding_cells * _row(shape, shape.sliding_cache_width, settings)
+    owners = [shape.is_sliding(layer) for layer in range(shape.num_hidden_layers) if shape.owns_cache(layer)]
+    layers = tuple(sliding if is_sliding else full for is_sliding in owners)
+    return KvCache(
+        full_cells,
+        sliding_cells,
+        full * owners.count(False),
+        sliding * owners.count(True),
+        layers + (0,) * shape.num_kv_shared_layers,
     )
-    sliding = sum(size for layer, size in enumerate(layers) if shape.is_sliding(layer))
-    return KvCache(full_cells, sliding_cells, sum(layers) - sliding, sliding, layers)
 
 
 def _cells(shape: Shape, settings: Settings) -> tuple[int, int]:
@@ -44,12 +49,10 @@ def _cells(shape: Shape, settings: Settings) -> tuple[int, int]:
     return cells, _padded(min(cells, shape.sliding_window * windows + ubatch))
 
 
-def _row(shape: Shape, layer: int, settings: Settings) -> int:
-    if not shape.owns_cache(layer):
-        return 0
-    width = shape.cache_width(layer)
+def _row(shape: Shape, width: int, settings: Settings) -> int:
     # Without flash attention V is stored transposed, every layer as wide as the widest.
-    values = width if settings.flash_attention else max(map(shape.cache_width, range(shape.num_hidden_layers)))
+    widest = max(shape.full_cache_width, shape.sliding_cache_width)
+    values = width if settings.flash_attention else widest
     return row_bytes(settings.cache_type_k, width) + row_bytes(settings.cache_type_v, values)
 
 
