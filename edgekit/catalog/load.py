@@ -35,6 +35,7 @@ def read_variant(path: Path) -> Variant:
             projectors=tuple(ModelFile(**entry) for entry in data["projectors"]),
             vision=Tower(**data["vision"]) if "vision" in data else None,
             audio=Tower(**data["audio"]) if "audio" in data else None,
+            notes=data.get("notes", {}),
         )
     except (KeyError, TypeError) as problem:
         raise FileError(f"{path} is no complete model description: {problem}") from problem

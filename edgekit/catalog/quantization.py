@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from edgekit.catalog.tensors import Tensor
 
@@ -53,12 +53,11 @@ def tensor_bytes(kind: str, tensor: Tensor) -> int:
     return row_bytes(kind, tensor.count)
 
 
-def with_types(tensors: Iterable[Tensor], quantization: str) -> Iterator[tuple[Tensor, str]]:
+def with_types(tensors: Sequence[Tensor], quantization: str) -> Iterator[tuple[Tensor, str]]:
     """Yield every tensor with the type that llama-quantize would store it in."""
-    listed = list(tensors)
-    layers = 1 + max(tensor.layer or 0 for tensor in listed)
-    values = [tensor.layer for tensor in listed if tensor.role == "attn_v"]
-    for tensor in listed:
+    layers = 1 + max(tensor.layer or 0 for tensor in tensors)
+    values = [tensor.layer for tensor in tensors if tensor.role == "attn_v"]
+    for tensor in tensors:
         if not _is_quantizable(tensor):
             # llama.cpp's converter writes these as F32; the projection of the per-layer embeddings keeps BF16.
             yield tensor, ("BF16" if tensor.role == "per_layer_model_proj" else "F32")
@@ -70,8 +69,7 @@ def with_types(tensors: Iterable[Tensor], quantization: str) -> Iterator[tuple[T
 
 
 def _is_quantizable(tensor: Tensor) -> bool:
-    kept = tensor.role in ("ffn_gate_inp", "per_layer_model_proj")
-    return len(tensor.extents) > 1 and tensor.name.endswith(".weight") and not kept
+    return len(tensor.extents) > 1 and tensor.role not in ("ffn_gate_inp", "per_layer_model_proj")
 
 
 def _mixture(quantization: str, role: str, index: int, total: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 from edgekit.catalog.variant import Shape
@@ -11,70 +12,83 @@ from edgekit.catalog.variant import Shape
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor's name and its extents, ggml's order: the row length first."""
+    """A tensor's role (`ffn_down`, `token_embd`) and its extents, ggml's order: the row length first."""
 
-    name: str
+    role: str
     extents: tuple[int, ...]
     # None outside the layers.
     layer: int | None = None
+    suffix: str = "weight"
+
+    @property
+    def name(self) -> str:
+        """Return the name in GGUF: `blk.0.ffn_down.weight`."""
+        place = "" if self.layer is None else f"blk.{self.layer}."
+        return f"{place}{self.role}.{self.suffix}"
 
     @property
     def count(self) -> int:
         """Return the number of values."""
         return prod(self.extents)
 
-    @property
-    def role(self) -> str:
-        """Return the name without its layer and its suffix: `ffn_down`, `token_embd`."""
-        return self.name.removesuffix(".weight").rpartition(".")[2]
+
+@lru_cache(maxsize=16)
+def tensors(shape: Shape) -> tuple[Tensor, ...]:
+    """Return every tensor that llama.cpp's converter writes for a shape."""
+    layers = range(shape.num_hidden_layers)
+    return (
+        *(Tensor(role, extents) for role, extents in _outside(shape)),
+        *(Tensor(role, extents, layer) for layer in layers for role, extents in _layer(shape, layer)),
+        *(tensor for layer in layers for tensor in _scales(shape, layer)),
+    )
 
 
-def tensors(shape: Shape) -> Iterator[Tensor]:
-    """Yield every tensor that llama.cpp's converter writes for a shape."""
-    hidden, layers, ple = shape.hidden_size, shape.num_hidden_layers, shape.hidden_size_per_layer_input
-    yield Tensor("token_embd.weight", (hidden, shape.vocab_size))
+def _outside(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
+    hidden, ple = shape.hidden_size, shape.hidden_size_per_layer_input
+    yield "token_embd", (hidden, shape.vocab_size)
     if ple:
-        yield Tensor("per_layer_token_embd.weight", (ple * layers, shape.vocab_size))
-        yield Tensor("per_layer_model_proj.weight", (hidden, ple * layers))
-        yield Tensor("per_layer_proj_norm.weight", (ple,))
-    yield Tensor("output_norm.weight", (hidden,))
-    yield Tensor("rope_freqs.weight", (shape.global_head_dim // 2,))
-    for layer in range(layers):
-        for role, extents in _layer(shape, layer):
-            yield Tensor(f"blk.{layer}.{role}", extents, layer)
+        yield "per_layer_token_embd", (ple * shape.num_hidden_layers, shape.vocab_size)
+        yield "per_layer_model_proj", (hidden, ple * shape.num_hidden_layers)
+        yield "per_layer_proj_norm", (ple,)
+    yield "output_norm", (hidden,)
+    yield "rope_freqs", (shape.global_head_dim // 2,)
 
 
 def _layer(shape: Shape, layer: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     hidden, width = shape.hidden_size, shape.head_width(layer)
     queries, keys = shape.num_attention_heads * width, shape.cache_width(layer)
     feed_forward, ple = shape.feed_forward_width(layer), shape.hidden_size_per_layer_input
-    yield "attn_q.weight", (hidden, queries)
-    yield "attn_k.weight", (hidden, keys)
+    yield "attn_q", (hidden, queries)
+    yield "attn_k", (hidden, keys)
     # Global layers of the larger variants use the keys as values.
     if shape.is_sliding(layer) or not shape.attention_k_eq_v:
-        yield "attn_v.weight", (hidden, keys)
-    yield "attn_output.weight", (queries, hidden)
-    yield "attn_q_norm.weight", (width,)
-    yield "attn_k_norm.weight", (width,)
+        yield "attn_v", (hidden, keys)
+    yield "attn_output", (queries, hidden)
+    yield "attn_q_norm", (width,)
+    yield "attn_k_norm", (width,)
     for norm in ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"):
-        yield f"{norm}.weight", (hidden,)
-    yield "layer_output_scale.weight", (1,)
-    yield "ffn_gate.weight", (hidden, feed_forward)
-    yield "ffn_up.weight", (hidden, feed_forward)
-    yield "ffn_down.weight", (feed_forward, hidden)
+        yield norm, (hidden,)
+    yield "layer_output_scale", (1,)
+    yield "ffn_gate", (hidden, feed_forward)
+    yield "ffn_up", (hidden, feed_forward)
+    yield "ffn_down", (feed_forward, hidden)
     if ple:
-        yield "inp_gate.weight", (hidden, ple)
-        yield "proj.weight", (ple, hidden)
-        yield "post_norm.weight", (hidden,)
+        yield "inp_gate", (hidden, ple)
+        yield "proj", (ple, hidden)
+        yield "post_norm", (hidden,)
     if shape.num_experts:
         yield from _experts(hidden, shape.num_experts, shape.moe_intermediate_size)
 
 
 def _experts(hidden: int, experts: int, width: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    yield "ffn_gate_inp.weight", (hidden, experts)
-    yield "ffn_gate_inp.scale", (hidden,)
+    yield "ffn_gate_inp", (hidden, experts)
     for norm in ("pre_ffw_norm_2", "post_ffw_norm_1", "post_ffw_norm_2"):
-        yield f"{norm}.weight", (hidden,)
-    yield "ffn_gate_up_exps.weight", (hidden, 2 * width, experts)
-    yield "ffn_down_exps.weight", (width, hidden, experts)
-    yield "ffn_down_exps.scale", (experts,)
+        yield norm, (hidden,)
+    yield "ffn_gate_up_exps", (hidden, 2 * width, experts)
+    yield "ffn_down_exps", (width, hidden, experts)
+
+
+def _scales(shape: Shape, layer: int) -> Iterator[Tensor]:
+    if shape.num_experts:
+        yield Tensor("ffn_gate_inp", (shape.hidden_size,), layer, "scale")
+        yield Tensor("ffn_down_exps", (shape.num_experts,), layer, "scale")

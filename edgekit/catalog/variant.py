@@ -106,6 +106,8 @@ class Variant:
     projectors: tuple[ModelFile, ...]
     vision: Tower | None = None
     audio: Tower | None = None
+    # What to know before using a modality, by modality.
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,6 @@ def _warnings(choice: Candidate | None, needs: Needs, host: int, *, by_guide: bo
         notes.append(
             "Part of the per-layer embeddings stays on the disk, read row by row: keep the file on a fast one."
         )
-    if choice.load.variant.name == "12B" and "audio" in needs.modalities:
-        notes.append("12B hears short clips only in today's llama.cpp (issue 24138).")
+    known = choice.load.variant.notes
+    notes += [known[modality] for modality in needs.modalities if modality in known]
     return notes

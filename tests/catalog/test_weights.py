@@ -60,7 +60,7 @@ def test_a_publishers_own_embedding_types_are_known():
     ],
 )
 def test_parameters_and_tensors_as_llama_cpp_logs_them(name, billions, count):
-    found = list(tensors(VARIANTS[name].shape))
+    found = tensors(VARIANTS[name].shape)
     assert len(found) == count
     assert sum(tensor.count for tensor in found) / 1e9 == pytest.approx(billions, abs=1e-4)
 

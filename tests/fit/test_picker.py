@@ -76,6 +76,15 @@ def test_sound_asks_for_ears_and_for_fine_weights():
     assert any("26B-A4B has no audio" in note for note in found.notes)
 
 
+def test_a_variants_own_caution_comes_with_it():
+    machine = read_profile("apple-m3-max-64gb")
+    found = pick(machine, Needs(modalities=("text", "audio"), prefer="quality"))
+    assert found.recommendation
+    assert found.recommendation.load.variant.name == "12B"
+    assert any("short clips" in note for note in found.notes)
+    assert not any("short clips" in note for note in pick(machine).notes)
+
+
 def test_pictures_add_a_projector_and_a_large_enough_batch():
     found = pick(read_profile("laptop-32gb"), Needs(modalities=("text", "image")))
     for one in found.candidates:
