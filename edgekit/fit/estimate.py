@@ -9,7 +9,7 @@ from edgekit.catalog.variant import ModelFile, Variant
 from edgekit.catalog.weights import Weights, weights
 from edgekit.fit.buffers import compute_buffer, host_inputs, logits, tower_buffer
 from edgekit.fit.kv_cache import KvCache, kv_cache
-from edgekit.fit.repack import repacked
+from edgekit.fit.repack import repackable
 from edgekit.fit.settings import Settings
 from edgekit.hardware.machine import Processor
 
@@ -114,7 +114,7 @@ def _weights(variant: Variant, parts: Weights, settings: Settings) -> list[Line]
 def _repack(parts: Weights, settings: Settings, processor: Processor) -> list[Line]:
     layers = len(parts.layers)
     on_host = 1 - min(settings.gpu_layers, layers) / layers
-    return [_line("repack", int(repacked(parts, processor) * on_host) if settings.repack else 0, "host")]
+    return [_line("repack", int(repackable(parts.by_type, processor) * on_host) if settings.repack else 0, "host")]
 
 
 def _cache(variant: Variant, cache: KvCache, settings: Settings) -> list[Line]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from edgekit.catalog.weights import Weights
 from edgekit.hardware.machine import Processor
 
 # Processor feature: the tensor types that are rearranged for it.
@@ -12,10 +11,10 @@ _TYPES = {
 }
 
 
-def repacked(weights: Weights, processor: Processor) -> int:
-    """Return the bytes of the copy when every layer runs on this processor."""
+def repackable(by_type: dict[str, int], processor: Processor) -> int:
+    """Return the bytes of the copy when every layer runs on this processor; sizes inside the layers by tensor type."""
     kinds = {kind for feature in processor.features for kind in _TYPES.get(feature, ())}
-    return sum(size for kind, size in weights.by_type.items() if kind in kinds)
+    return sum(size for kind, size in by_type.items() if kind in kinds)
 
 
 def repacks(processor: Processor) -> bool:

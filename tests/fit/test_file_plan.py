@@ -1,0 +1,44 @@
+"""A plan for a file on disk suits the machine it will run on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from oracles.header_only import write_header_only
+
+from edgekit.catalog.load import variants
+from edgekit.fit.file_plan import suited
+from edgekit.fit.plan import Plan
+from edgekit.gguf_header import Header, read_header
+from edgekit.hardware.machine import Accelerator
+from edgekit.hardware.profile import read_profile
+
+GIB = 1 << 30
+
+
+@pytest.fixture(scope="module")
+def e2b(tmp_path_factory: pytest.TempPathFactory) -> Header:
+    file = tmp_path_factory.mktemp("e2b") / "E2B.gguf"
+    write_header_only(variants()[0], "Q4_K_M", file)
+    return read_header(file)
+
+
+@pytest.mark.parametrize(
+    ("profile", "repack"), [("container-2gb", False), ("laptop-8gb", True), ("raspberry-pi-4-4gb", False)]
+)
+def test_repacked_only_where_the_copy_has_room(e2b, profile, repack):
+    # 3.4 GB of which 1.9 are the per-layer table; the copy is 0.9 GB. The Pi 4's processor has no use for one.
+    assert suited(Plan(Path("m")), e2b, read_profile(profile)).repack is repack
+
+
+def test_a_gpu_that_holds_the_file_gets_it_all(e2b):
+    machine = read_profile("desktop-rtx-3060-12gb")
+    plan = suited(Plan(Path("m"), context=4096), e2b, machine)
+    assert (plan.gpu_layers, plan.repack, plan.context) == (36, False, 4096)
+    small = Accelerator("small", "nvidia", 2 * GIB, 2 * GIB, usable=True)
+    without = suited(plan, e2b, replace(machine, accelerators=(small,)))
+    assert (without.gpu_layers, without.repack) == (0, True)
+    idle = replace(machine.accelerators[0], usable=False)
+    assert suited(Plan(Path("m")), e2b, replace(machine, accelerators=(idle,))).gpu_layers == 0
