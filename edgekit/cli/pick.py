@@ -42,8 +42,11 @@ def command(
     context: Annotated[
         int | None, typer.Option(help="Tokens of context; the largest useful one by default.", min=256, metavar="N")
     ] = None,
-    modality: Annotated[list[Modality] | None, typer.Option("--for", help="What it is to take in; repeat.")] = None,
-    prefer: Annotated[Preference, typer.Option(help="Quality or speed.")] = Preference.balanced,
+    modality: Annotated[
+        list[Modality] | None,
+        typer.Option("--for", help="text, image, audio or video; repeat for several.", metavar="KIND"),
+    ] = None,
+    prefer: Annotated[Preference, typer.Option(help="What counts where they are at odds.")] = Preference.balanced,
     policy: Annotated[Policy, typer.Option(help="best: by estimate; guide: by the published table.")] = Policy.best,
     every: Annotated[bool, typer.Option("--all", help="Show every quantization.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show where the memory goes.")] = False,

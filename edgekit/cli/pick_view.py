@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.table import Table
 from rich.text import Text
 
@@ -40,7 +42,7 @@ def show(found: Pick, *, every: bool, explain: bool) -> None:
     """Print a pick for people."""
     output.show(machine_view.summary(found.machine))
     output.show("")
-    output.show(_table(found, found.candidates if every else _best_of_each(found)))
+    output.show(_table(found, _ordered(found.candidates if every else _best_of_each(found))))
     output.show("")
     _show_choice(found, explain=explain)
     for note in found.notes:
@@ -53,10 +55,15 @@ def _best_of_each(found: Pick) -> list[Candidate]:
     best: dict[str, Candidate] = {}
     for candidate in (*filter(None, [found.recommendation]), *fitting, *lacking):
         best.setdefault(candidate.load.variant.name, candidate)
-    return sorted(best.values(), key=lambda one: one.load.variant.benchmarks["mmlu_pro"], reverse=True)
+    return list(best.values())
 
 
-def _table(found: Pick, candidates: tuple[Candidate, ...] | list[Candidate]) -> Table:
+def _ordered(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Return candidates with the most able variant first, its largest file first."""
+    return sorted(candidates, key=lambda one: (one.load.variant.benchmarks["mmlu_pro"], one.quality), reverse=True)
+
+
+def _table(found: Pick, candidates: list[Candidate]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", min_width=1, no_wrap=True)
     table.add_column("Variant", no_wrap=True)
@@ -83,7 +90,8 @@ def _table(found: Pick, candidates: tuple[Candidate, ...] | list[Candidate]) -> 
 
 def _fits(candidate: Candidate, found: Pick) -> Text:
     if not candidate.fits:
-        return Text("no", style="red")
+        missing = candidate.shortfall / output.GIB
+        return Text(f"lacks {missing:.0f} GiB" if missing >= 10 else f"lacks {missing:.1f} GiB", style="red")
     if candidate.settings.context < found.needs.enough_context:
         return Text(f"{candidate.settings.context // 1024}k context", style="yellow")
     place = {"cpu": "yes", "gpu": "yes, GPU", "partial": "yes, GPU+RAM"}[candidate.placement]
