@@ -25,7 +25,7 @@ _ASSUMED_GPU = (100 * _GB, 600 * _GB)
 
 # Operations per second and core in llama.cpp's prefill, from E2B Q4_K_M: 80 to 154 tokens/s on 2 cores with AVX-512
 # VNNI (measured), 28 tokens/s on the 4 Cortex-A76 of a Raspberry Pi 5 (potato-os/core). Other processors: not known.
-_PREFILL = {"avx512_vnni": (150e9, 290e9), "dotprod": (20e9, 32e9)}
+_PREFILL = {"avx512_vnni": (145e9, 290e9), "dotprod": (20e9, 32e9)}
 
 
 @dataclass(frozen=True)
