@@ -12,8 +12,10 @@ from edgekit.catalog.variant import ModelFile, Variant
 from edgekit.chat.demo_model import DEMO_NAMES, demo_files
 from edgekit.engine.check import check_model, embedding_length, projected_lengths, trained_context
 from edgekit.errors import FileError
+from edgekit.fit.file_plan import suited
 from edgekit.fit.plan import Plan
 from edgekit.gguf_header import Header, read_header
+from edgekit.hardware.probe import probe
 
 _CONTEXT = 8192
 # A model that reads pictures in both directions needs the largest of them in one batch.
@@ -56,7 +58,7 @@ def find_plan(
     causal = bool(header.keys.get("gemma4.embedding_length_per_layer_input"))
     batch = _LARGEST_PICTURE if projector and not causal else Plan.batch
     context = context or min(_CONTEXT, trained_context(header) or _CONTEXT)
-    return Plan(model, projector, context, batch, batch, threads=threads)
+    return suited(Plan(model, projector, context, batch, batch, threads=threads), header, probe())
 
 
 def _unheard(done: float, total: float, text: str = "") -> None:

@@ -49,7 +49,7 @@ def command(
 
     media = [Media("image", path) for path in image or ()] + [Media("audio", path) for path in audio or ()]
     tools = [function for path in tool or () for function in load_tools(path)]
-    with output.progress("Converting the bundled model") as step:
+    with output.progress("Finding the model") as step:
         plan = find_plan(model, projector=projector, context=context, progress=step)
     with output.progress("Loading") as step:
         engine = Engine.open(plan, lambda fraction: step(fraction, 1))
