@@ -26,7 +26,7 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error and llama.cpp's log.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -38,6 +38,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 could not, 2 wrong usage."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("EDGEKIT_DEBUG"))
+    if debug:
+        # The engine and child processes look here.
+        os.environ["EDGEKIT_DEBUG"] = "1"
     try:
         app(args=arguments, prog_name="edgekit")
     except Exception as problem:

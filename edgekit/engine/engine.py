@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -241,7 +242,7 @@ def _load_model(plan: Plan, on_progress: Callable[[float], None] | None) -> int:
 
     params.progress_callback = llama.llama_progress_callback(hear)
     native.forget_complaints()
-    model: int | None = llama.llama_model_load_from_file(str(plan.model).encode(), params)
+    model: int | None = llama.llama_model_load_from_file(os.fsencode(plan.model), params)
     if interrupted:
         if model:
             llama.llama_model_free(model)

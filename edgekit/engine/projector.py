@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class Projector:
         # Pictures arrive resized as the reference processor does: mtmd must keep them as they are.
         params.image_min_tokens, params.image_max_tokens = 1, _PICTURE_TOKENS
         native.forget_complaints()
-        self._context = mtmd.mtmd_init_from_file(str(path).encode(), model, params)
+        self._context = mtmd.mtmd_init_from_file(os.fsencode(path), model, params)
         if not self._context:
             raise FileError(f"{path} is no projector for this model: {native.complaints()}")
         self._width: int = llama.llama_model_n_embd_inp(model)
