@@ -11,6 +11,9 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import Gemma4ForConditionalGeneration
 
+# Several threads only get into each other's way on tensors this small.
+torch.set_num_threads(1)
+
 # Everything in a checkpoint that is not weights.
 _COMPANIONS = ("*.json", "*.jinja")
 TEXT_TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"

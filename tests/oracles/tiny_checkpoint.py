@@ -17,6 +17,9 @@ from transformers import (
     GenerationConfig,
 )
 
+# Several threads only get into each other's way on tensors this small.
+torch.set_num_threads(1)
+
 SPECIAL = {
     "pad_token": "<pad>",
     "eos_token": "<eos>",
