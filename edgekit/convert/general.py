@@ -19,6 +19,7 @@ OWN_KEYS = {
     "edgekit.adapters": "which adapters are merged into it",
     "edgekit.adapters.sha256": "which state of those adapters, to tell two trainings apart",
     "edgekit.ledger": "what became of each adapter tensor: status, tensor and scale, one line each",
+    "clip.use_gelu": "Gemma 4's vision tower computes GELU by tanh; left out, llama.cpp takes a coarser formula",
 }
 
 

@@ -1,0 +1,291 @@
+"""Checkpoints and adapters that cannot be converted: one line, exit code 1, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from one_line import assert_one_line_error
+from oracles import peft_merge
+from safetensors.torch import load_file, save_file
+
+from edgekit import paths
+from edgekit.cli.app import main
+
+Made = Callable[[str], Path]
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+# The command in this process, for the many cases; those that matter most run it in a process of its own.
+Refusal = Callable[..., str]
+Damage = Callable[[Path], object]
+
+
+@pytest.fixture
+def refusal(capfd: pytest.CaptureFixture[str]) -> Refusal:
+    """Run `edgekit ARGUMENTS...`, which must fail with one line, and return that line."""
+
+    def run(*arguments: object) -> str:
+        # What making checkpoints and adapters printed.
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        code = stopped.value.code
+        assert isinstance(code, int)
+        return assert_one_line_error(subprocess.CompletedProcess([], code, out, err))
+
+    return run
+
+
+def copy(checkpoint: Path, folder: Path) -> Path:
+    shutil.copytree(checkpoint, folder)
+    for path in folder.iterdir():
+        path.chmod(0o644)
+    return folder
+
+
+def edit(path: Path, **changes: Any) -> None:
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | changes))
+
+
+def cut(path: Path, share: float) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+
+
+def rewrite(path: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    weights = load_file(path)
+    change(weights)
+    save_file(weights, path, metadata={"format": "pt"})
+
+
+def to_pickle(folder: Path) -> None:
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def forget_a_shard(folder: Path) -> None:
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def lead_outside(folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "../model.safetensors"}}))
+
+
+def huge_header(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", 1 << 60) + b"{}")
+
+
+def bad_offsets(folder: Path) -> None:
+    header = json.dumps({"x": {"dtype": "BF16", "shape": [1 << 40, 1 << 40], "data_offsets": [0, 8]}}).encode()
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+
+
+def another_shape(folder: Path) -> None:
+    edit(folder / "config.json", architectures=["LlamaForCausalLM"])
+
+
+def with_experts(folder: Path) -> None:
+    values = json.loads((folder / "config.json").read_text())
+    values["text_config"]["enable_moe_block"] = True
+    (folder / "config.json").write_text(json.dumps(values))
+
+
+def nan(folder: Path) -> None:
+    def spoil(weights: dict[str, torch.Tensor]) -> None:
+        weights["model.language_model.layers.1.mlp.up_proj.weight"][3, 3] = math.nan
+
+    rewrite(folder / "model.safetensors", spoil)
+
+
+CHECKPOINTS: dict[str, tuple[Damage, str]] = {
+    "pickle": (to_pickle, "pickle"),
+    "truncated": (lambda folder: cut(folder / "model.safetensors", 0.6), "cut short"),
+    "truncated in its header": (lambda folder: cut(folder / "model.safetensors", 0.005), "cut short"),
+    "empty": (lambda folder: (folder / "model.safetensors").write_bytes(b""), "cut short"),
+    "endless header": (huge_header, "cut short or damaged"),
+    "impossible shape": (bad_offsets, "damaged"),
+    "missing shard": (forget_a_shard, "missing"),
+    "index that leads outside": (lead_outside, "lists no shards"),
+    "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "download the whole checkpoint"),
+    "no config": (lambda folder: (folder / "config.json").unlink(), "no config.json"),
+    "config that is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "no JSON"),
+    "config without sizes": (lambda folder: edit(folder / "config.json", text_config={}), "num_hidden_layers"),
+    "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "copy it from the base model"),
+    "empty tokenizer": (lambda folder: (folder / "tokenizer.json").write_text("{}"), "no tokenizer"),
+    "another model": (another_shape, "LlamaForCausalLM"),
+    "experts": (with_experts, "E2B and E4B"),
+    "missing tensor": (
+        lambda folder: rewrite(
+            folder / "model.safetensors", lambda weights: weights.pop("model.language_model.norm.weight")
+        ),
+        "output_norm.weight",
+    ),
+    "foreign tensor": (
+        lambda folder: rewrite(folder / "model.safetensors", lambda weights: weights.update(extra=torch.ones(2))),
+        "extra",
+    ),
+    "NaN": (nan, "NaN"),
+}
+
+
+@pytest.mark.parametrize("kind", CHECKPOINTS)
+def test_a_wrong_checkpoint_is_refused_with_its_reason(
+    kind: str, checkpoint: Made, tmp_path: Path, refusal: Refusal
+) -> None:
+    damage, reason = CHECKPOINTS[kind]
+    folder = copy(checkpoint("tiny"), tmp_path / "model")
+    damage(folder)
+    line = refusal("convert", folder, "--out", tmp_path / "out")
+    assert reason in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [("nowhere", "does not exist"), ("file.txt", "is a file"), ("empty", "no config.json"), (".", "no config.json")],
+)
+def test_what_is_no_folder_of_a_checkpoint_is_refused(
+    given: str, reason: str, tmp_path: Path, refusal: Refusal
+) -> None:
+    (tmp_path / "file.txt").write_text("hello")
+    (tmp_path / "empty").mkdir()
+    line = refusal("convert", tmp_path / given, "--out", tmp_path / "out")
+    assert reason in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_adapter_in_the_place_of_a_checkpoint_is_explained(
+    checkpoint: Made, tmp_path: Path, refusal: Refusal
+) -> None:
+    adapter = peft_merge.make_adapter(checkpoint("tiny"), tmp_path / "adapter")
+    shutil.copy(checkpoint("tiny") / "config.json", adapter)
+    assert "--adapter" in refusal("convert", adapter, "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--quant", "Q3_K_M"), "today"),
+        (("--projector", "Q4_0"), "today"),
+        (("--quant", "../../etc"), "today"),
+    ],
+)
+def test_what_edgekit_does_not_make_is_refused(
+    options: tuple[str, ...], reason: str, checkpoint: Made, tmp_path: Path, refusal: Refusal
+) -> None:
+    line = refusal("convert", checkpoint("tiny"), "--out", tmp_path / "out", *options)
+    assert reason in line
+    assert not (tmp_path / "out").exists()
+
+
+WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+FIRST = "base_model.model.model.language_model.layers.0.mlp.up_proj.lora_{}.weight"
+
+
+def change(key: str, spoil: Callable[[torch.Tensor], torch.Tensor]) -> Damage:
+    def damage(folder: Path) -> None:
+        def replace(weights: dict[str, torch.Tensor]) -> None:
+            weights[key] = spoil(weights[key]).contiguous()
+
+        rewrite(folder / WEIGHTS, replace)
+
+    return damage
+
+
+def set_nan(tensor: torch.Tensor) -> torch.Tensor:
+    tensor[0, 0] = math.nan
+    return tensor
+
+
+def rename(folder: Path, old: str, new: str) -> None:
+    def move(weights: dict[str, torch.Tensor]) -> None:
+        for key in [key for key in weights if old in key]:
+            weights[key.replace(old, new)] = weights.pop(key)
+
+    rewrite(folder / WEIGHTS, move)
+
+
+ADAPTERS: dict[str, tuple[Damage, str]] = {
+    "foreign key": (lambda folder: rename(folder, "layers.0.", "layers.77."), "layers.77."),
+    "wrong width": (change(FIRST.format("A"), lambda tensor: tensor[:, :50]), "up_proj"),
+    "wrong height": (change(FIRST.format("B"), lambda tensor: tensor[:50]), "up_proj"),
+    "wrong rank": (change(FIRST.format("A"), lambda tensor: tensor[:2]), "up_proj"),
+    "missing half": (lambda folder: rewrite(folder / WEIGHTS, lambda w: w.pop(FIRST.format("B"))), "lora_A"),
+    "NaN": (change(FIRST.format("B"), set_nan), "NaN"),
+    "infinity": (change(FIRST.format("A"), lambda tensor: tensor / 0), "infinity"),
+    "truncated": (lambda folder: cut(folder / WEIGHTS, 0.5), "cut short"),
+    "no weights": (lambda folder: (folder / WEIGHTS).unlink(), "missing"),
+    "no config": (lambda folder: (folder / CONFIG).unlink(), CONFIG),
+    "pickle": (
+        lambda folder: [(folder / WEIGHTS).unlink(), (folder / "adapter_model.bin").write_bytes(b"\x80\x02")],
+        "pickle",
+    ),
+    "another method": (lambda folder: edit(folder / CONFIG, peft_type="IA3"), "IA3"),
+    "DoRA": (lambda folder: edit(folder / CONFIG, use_dora=True), "DoRA"),
+    "whole modules": (lambda folder: edit(folder / CONFIG, modules_to_save=["lm_head"]), "modules_to_save"),
+    "biases": (lambda folder: edit(folder / CONFIG, bias="lora_only"), "bias"),
+    "unknown part": (lambda folder: rename(folder, "lora_A", "lora_magnitude_vector"), "lora_magnitude_vector"),
+    "rank that is no number": (lambda folder: edit(folder / CONFIG, r="four"), "four"),
+    "pattern that is no expression": (lambda folder: edit(folder / CONFIG, rank_pattern={"(": 1}), "rank_pattern"),
+}
+
+
+@pytest.fixture(scope="module")
+def adapter(checkpoint: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return peft_merge.make_adapter(checkpoint("tiny"), tmp_path_factory.mktemp("adapter") / "good")
+
+
+@pytest.mark.parametrize("kind", ADAPTERS)
+def test_a_wrong_adapter_is_refused_by_name(
+    kind: str, adapter: Path, checkpoint: Made, tmp_path: Path, refusal: Refusal
+) -> None:
+    damage, reason = ADAPTERS[kind]
+    folder = copy(adapter, tmp_path / "adapter")
+    damage(folder)
+    line = refusal("convert", checkpoint("tiny"), "--adapter", folder, "--out", tmp_path / "out")
+    assert reason in line
+    assert str(folder) in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_adapter_for_another_model_is_refused(
+    adapter: Path, checkpoint: Made, tmp_path: Path, refusal: Refusal
+) -> None:
+    line = refusal("convert", checkpoint("wide"), "--adapter", adapter, "--out", tmp_path / "out")
+    assert "does not belong to this checkpoint" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_good_pair_still_converts(adapter: Path, checkpoint: Made, tmp_path: Path, edgekit: Command) -> None:
+    """The refusals above mean something only if what they start from is accepted."""
+    result = edgekit("convert", checkpoint("tiny"), "--adapter", adapter, "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "out" / "Modelfile").is_file()
+
+
+@pytest.mark.parametrize("kind", ["pickle", "truncated", "no weights"])
+def test_a_process_of_its_own_refuses_too(kind: str, checkpoint: Made, tmp_path: Path, edgekit: Command) -> None:
+    damage, reason = CHECKPOINTS[kind]
+    folder = copy(checkpoint("tiny"), tmp_path / "model")
+    damage(folder)
+    assert reason in assert_one_line_error(edgekit("convert", folder, "--out", tmp_path / "out"))
+    assert {path.name for path in tmp_path.iterdir()} == {"model"}
+
+
+def test_a_process_of_its_own_refuses_the_bundled_adapter_on_another_model(
+    checkpoint: Made, tmp_path: Path, edgekit: Command
+) -> None:
+    result = edgekit("convert", checkpoint("tiny"), "--adapter", paths.demo_adapter(), "--out", tmp_path / "out")
+    assert "does not belong to this checkpoint" in assert_one_line_error(result)
+    assert list(tmp_path.iterdir()) == []
