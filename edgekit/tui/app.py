@@ -77,6 +77,8 @@ class ChatApp(App[Exception]):
         """Leave: stop what runs and give the memory back."""
         self.chat.status.change(activity="leaving")
         await self.model.close(_PATIENCE if self.model.loaded.is_set() else 0.5)
+        if self.model.session is not None and not self.model.running:
+            await self.chat.turn_over()
         self.exit()
 
     def action_switch_theme(self) -> None:

@@ -147,8 +147,12 @@ class ChatScreen(Screen[None]):
             await self.complain(problem)
             self.query_one(Composer).give_back(text)
             self.query_one(Chips).add(*attachments)
-        finally:
-            self._show_answering(False)
+        self._show_answering(False)
+
+    async def turn_over(self) -> None:
+        """Wait until everything that the model said is shown."""
+        if self._turn is not None and self.answering:
+            await self._turn.wait()
 
     async def _take_turn(self, question: Message, answer: Answer) -> None:
         async for event in self._model.answer([*self.history, question]):
@@ -157,6 +161,7 @@ class ChatScreen(Screen[None]):
                 self._keep(question, event)
             else:
                 self.status.status = self.status.status.during(event)
+        await answer.abandon()
 
     def _keep(self, question: Message, turn: Finished) -> None:
         # A turn that was stopped before its first word would only confuse the next one.
@@ -234,6 +239,7 @@ class ChatScreen(Screen[None]):
     async def action_think(self) -> None:
         """Turn thinking on or off."""
         if (session := self._model.session) is None:
+            await self.complain(EdgekitError("the model is still being loaded"))
             return
         if not session.engine.takes_thinking:
             await self.complain(UnsupportedError(f"{session.engine.name} has no thought channel"))
@@ -244,8 +250,7 @@ class ChatScreen(Screen[None]):
     async def action_new(self) -> None:
         """Begin a new conversation."""
         self._model.stop()
-        if self._turn is not None and self.answering:
-            await self._turn.wait()
+        await self.turn_over()
         self.history.clear()
         conversation = self.query_one(Conversation)
         await conversation.clear()
@@ -253,9 +258,10 @@ class ChatScreen(Screen[None]):
         self.status.change(used=0, prefill=0, decode=0)
 
     async def _set_system(self, text: str) -> None:
-        await self._model.loaded.wait()
-        assert self._model.session is not None
-        self._model.session.system = text or None
+        if (session := self._model.session) is None:
+            await self.complain(EdgekitError("the model is still being loaded"))
+            return
+        session.system = text or None
         await self._say(Notice(f"system prompt: {text}" if text else "no system prompt"))
 
     async def action_copy(self) -> None:

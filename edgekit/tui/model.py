@@ -23,6 +23,7 @@ class OnProgress(Protocol):
         """Note that `done` of `total` is there."""
 
 
+_POLL = 0.02
 OpenSession = Callable[[OnProgress], Session]
 
 
@@ -50,14 +51,16 @@ class Model:
         self.loaded.set()
 
     async def answer(self, messages: Sequence[Message]) -> AsyncIterator[Event]:
-        """Yield the events of a turn, once the model is loaded."""
-        self._stop = threading.Event()
-        await self.loaded.wait()
-        session, stop = self.session, self._stop
-        assert session is not None
+        """Yield the events of a turn, once the model is loaded; none where it is stopped before."""
+        stop = self._stop = threading.Event()
+        while (session := self.session) is None:
+            if stop.is_set():
+                return
+            await asyncio.sleep(_POLL)
+        loaded = session
 
         def work(emit: Emit[Event]) -> None:
-            for event in session.answer(messages, stop):
+            for event in loaded.answer(messages, stop):
                 emit(event)
 
         feed = self._feed = Feed(work, "edgekit-answer")
@@ -74,7 +77,7 @@ class Model:
         self.stop()
         deadline = time.monotonic() + patience
         while self.running and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(_POLL)
         if self.session is not None and not self.running:
             self.session.engine.close()
 

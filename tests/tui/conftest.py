@@ -99,7 +99,7 @@ def opener(demo_plan: Plan) -> Callable[[type[Session]], OpenSession]:
     def kind(session: type[Session]) -> OpenSession:
         def open_session(report: OnProgress) -> Session:
             engine = Engine.open(demo_plan, lambda share: report(share, 1))
-            return session(engine, sampling=Sampling(temperature=0, max_tokens=256))
+            return session(engine, sampling=Sampling(temperature=0, max_tokens=128))
 
         return open_session
 

@@ -76,10 +76,21 @@ class TestTurn:
 
     async def test_a_question_typed_while_the_model_loads_is_answered(self, chat: OpenChat) -> None:
         async with chat() as person:
-            person.app.model.loaded.clear()
+            session, person.app.model.session = person.app.model.session, None
             await person.send("What are you?")
-            person.app.model.loaded.set()
+            await person.sees("What are you? …")
+            person.app.model.session = session
             await person.answered()
+
+    async def test_a_question_is_taken_back_while_the_model_loads(self, chat: OpenChat) -> None:
+        async with chat() as person:
+            session, person.app.model.session = person.app.model.session, None
+            await person.send("What are you?")
+            await person.sees("What are you? …")
+            await person.press("escape")
+            await person.until(lambda: not person.app.chat.answering, "the turn to end")
+            person.app.model.session = session
+            assert not person.app.chat.history
 
     async def test_a_thought_is_folded_and_unfolds(self, chat: OpenChat, red_circle: Path) -> None:
         async with chat(size=(100, 50)) as person:
