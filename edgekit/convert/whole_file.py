@@ -27,7 +27,8 @@ class WholeFile:
 
     def __enter__(self) -> WholeFile:
         try:
-            self._file = self.partial.open("wb")
+            # Never follows a link that somebody has put there.
+            self._file = self.partial.open("xb")
         except OSError as problem:
             raise self._explain(problem) from problem
         # Held until the file is closed or the process dies: tells a running conversion's file from a leftover.
