@@ -27,7 +27,7 @@ class Modelfile:
 
     def text(self) -> str:
         """Return the file's text; raises UnsupportedError where a value cannot be written in Ollama's grammar."""
-        lines = ["# Written by edgekit. To use it: ollama create NAME -f Modelfile"]
+        lines = ["# Written by edgekit. To use it: ollama create NAME -f FILE"]
         lines += [f"FROM {_path(path)}" for path in (self.model, self.projector) if path]
         lines += [f"DRAFT {_path(self.drafter)}"] if self.drafter else []
         # The renderer and the parser do the work of a template; Ollama's own Gemma 4 files have this line too.

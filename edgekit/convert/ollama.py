@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgekit import paths
+from edgekit.catalog.load import variants
 from edgekit.convert.modelfile import Modelfile
 from edgekit.convert.whole_file import WholeFile
 from edgekit.engine.check import check_model, check_projector
 from edgekit.errors import UnsupportedError
 from edgekit.gguf_header import Header, read_header
+from edgekit.toml import read_toml
 
 _ARCHITECTURE = "gemma4"
 _DRAFTERS = ("gemma4-assistant",)
@@ -64,3 +67,16 @@ def write_modelfile(path: Path, modelfile: Modelfile) -> None:
 def _seen_from(folder: Path, path: Path) -> str:
     inside, whole = folder.resolve(), path.resolve()
     return f"./{whole.relative_to(inside)}" if whole.is_relative_to(inside) else str(whole)
+
+
+def released_modelfiles() -> dict[str, Modelfile]:
+    """Return a Modelfile for Google's own GGUF of each variant, by file name; modelfiles/files.toml names those."""
+    files = read_toml(paths.modelfiles_directory() / "files.toml")
+    return {
+        f"{variant.model}.Modelfile": Modelfile(
+            model=files[variant.name]["model"],
+            projector=files[variant.name]["projector"],
+            renderer=renderer(variant.shape.hidden_size_per_layer_input),
+        )
+        for variant in variants()
+    }
