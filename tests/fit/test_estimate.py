@@ -85,9 +85,9 @@ def test_published_split_of_e4b_on_a_gpu():
 
 
 def test_repack_copies_what_the_processor_rearranges():
-    # Measured with E2B Q4_K_M and AVX-512: 861 MiB, in a file without the unused projections of shared layers.
+    # llama.cpp on a processor with AVX2 logs `CPU_REPACK model buffer size = 868.64 MiB` for E2B at Q4_K_M.
     found = sizes("E2B", Settings(repack=True), AVX2)
-    assert found["repack", "host"] / MIB == pytest.approx(861, rel=0.01)
+    assert found["repack", "host"] / MIB == pytest.approx(868.64, abs=0.0051)
     assert ("repack", "host") not in sizes("E2B", Settings(repack=False), AVX2)
     assert ("repack", "host") not in sizes("E2B", Settings(repack=True), PLAIN)
     assert ("repack", "host") not in sizes("E2B", Settings(repack=True), AVX2, "Q8_0")
