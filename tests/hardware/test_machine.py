@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from edgekit import paths
 from edgekit.errors import EdgekitError, FileError
 from edgekit.hardware import bandwidth
 from edgekit.hardware.backends import built_backends
@@ -112,7 +113,7 @@ def test_every_profile_is_a_machine():
 
 
 def test_a_profile_of_ones_own(tmp_path):
-    text = Path("profiles/machines/laptop-8gb.toml").read_text(encoding="utf-8")
+    text = (paths.profiles_directory() / "machines/laptop-8gb.toml").read_text(encoding="utf-8")
     file = tmp_path / "mine.toml"
     file.write_text(text, encoding="utf-8")
     assert read_profile(str(file)).name == "mine"
