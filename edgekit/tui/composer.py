@@ -47,13 +47,11 @@ class Composer(TextArea):
         self._back = 0
 
     async def _on_key(self, event: events.Key) -> None:
-        handler = self._handler(event.key)
-        if handler is None:
-            await super()._on_key(event)
-            return
-        event.stop()
-        event.prevent_default()
-        handler()
+        # Textual calls TextArea's own handler next, unless it is prevented.
+        if handler := self._handler(event.key):
+            event.stop()
+            event.prevent_default()
+            handler()
 
     def _handler(self, key: str) -> Callable[[], object] | None:
         if key == "enter":
@@ -71,8 +69,8 @@ class Composer(TextArea):
         return None
 
     async def _on_paste(self, event: events.Paste) -> None:
-        if not (paths := pasted_files(event.text)):
-            await super()._on_paste(event)
+        # Behind a command a path is its argument.
+        if self.text.startswith("/") or not (paths := pasted_files(event.text)):
             return
         event.stop()
         event.prevent_default()

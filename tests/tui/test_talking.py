@@ -24,7 +24,7 @@ OpenChat = Callable[..., AbstractAsyncContextManager[Any]]
 class TestPicture:
     async def test_names_the_colour_of_an_attached_picture(self, chat: OpenChat, red_circle: Path) -> None:
         async with chat() as person:
-            await person.send(f"/attach {red_circle}")
+            await person.attach(red_circle)
             await person.sees("drawn shape.png · 96x96")
             await person.send("What is in the picture?")
             await person.sees("red circle")
@@ -33,7 +33,7 @@ class TestPicture:
     async def test_a_dropped_file_is_attached(self, chat: OpenChat, red_circle: Path) -> None:
         async with chat() as person:
             dropped = str(red_circle).replace(" ", "\\ ")
-            person.app.screen.query_one(Composer).post_message(events.Paste(dropped))
+            await person.paste(dropped)
             await person.sees("drawn shape.png · 96x96")
             await person.press("backspace")
             await person.until(lambda: not person.app.screen.query(Chip), "the file taken off again")
@@ -59,9 +59,9 @@ class TestPicture:
     async def test_a_file_that_is_no_picture_is_one_line(self, chat: OpenChat, tmp_path: Path) -> None:
         (tmp_path / "notes.png").write_text("no picture")
         async with chat() as person:
-            await person.send(f"/attach {tmp_path / 'notes.png'}")
+            await person.attach(tmp_path / "notes.png")
             await person.sees("notes.png is neither a picture nor a sound")
-            await person.send(f"/attach {tmp_path / 'missing.png'}")
+            await person.attach(tmp_path / "missing.png")
             await person.sees("no such file")
             await person.send("What are you?")
             await person.answered()
@@ -96,7 +96,7 @@ class TestTurn:
         async with chat(size=(100, 50)) as person:
             await person.press("ctrl+t")
             await person.sees("thinking on")
-            await person.send(f"/attach {red_circle}")
+            await person.attach(red_circle)
             await person.sees("drawn shape.png · 96x96")
             await person.send("What is in the picture?")
             await person.answered()
@@ -191,6 +191,14 @@ class TestCommands:
 
 
 class TestKeys:
+    async def test_pasted_text_is_there_once(self, chat: OpenChat) -> None:
+        async with chat() as person:
+            composer = person.app.screen.query_one(Composer)
+            await person.paste("one\ntwo")
+            await person.until(lambda: bool(composer.text), "the text")
+            await person.pilot.pause(0.2)
+            assert composer.text == "one\ntwo"
+
     @pytest.mark.parametrize("key", ["ctrl+j", "shift+enter"])
     async def test_a_new_line_is_not_sent(self, chat: OpenChat, key: str) -> None:
         async with chat() as person:
@@ -213,7 +221,7 @@ class TestKeys:
 
     async def test_everything_is_there_at_40_by_12(self, chat: OpenChat, red_circle: Path) -> None:
         async with chat() as person:
-            await person.send(f"/attach {red_circle}")
+            await person.attach(red_circle)
             await person.sees("drawn shape.png")
             await person.send("What is in the picture?")
             await person.sees("red circle")
