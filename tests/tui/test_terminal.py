@@ -41,6 +41,11 @@ class Terminal:
     def press(self, *keys: str) -> None:
         self._run("send-keys", *keys)
 
+    def paste(self, text: str) -> None:
+        """Paste in brackets, as a terminal does with text and with a file that is dropped on it."""
+        self._run("set-buffer", text)
+        self._run("paste-buffer", "-p")
+
     def resize(self, columns: int, rows: int) -> None:
         self._run("resize-window", "-x", str(columns), "-y", str(rows))
 
@@ -79,6 +84,17 @@ def test_reads_the_colour_of_a_picture_and_leaves(terminal: Terminal, red_circle
     terminal.sees("red circle", "decode")
     terminal.resize(40, 12)
     terminal.sees("red circle")
+    terminal.press("C-q")
+    terminal.sees("exit code 0")
+
+
+def test_a_dropped_file_is_attached_and_pasted_text_is_text(terminal: Terminal, red_circle: Path) -> None:
+    terminal.start("chat", "demo")
+    terminal.sees("Ask something")
+    terminal.paste(str(red_circle).replace(" ", "\\ "))
+    terminal.sees("drawn shape.png · 96x96", "Ask something")
+    terminal.paste("one\ntwo")
+    terminal.sees("│ one", "│ two")
     terminal.press("C-q")
     terminal.sees("exit code 0")
 
