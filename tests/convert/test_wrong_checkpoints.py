@@ -94,6 +94,12 @@ def another_shape(folder: Path) -> None:
     edit(folder / "config.json", architectures=["LlamaForCausalLM"])
 
 
+def wider(folder: Path) -> None:
+    values = json.loads((folder / "config.json").read_text())
+    values["text_config"]["intermediate_size"] += 8
+    (folder / "config.json").write_text(json.dumps(values))
+
+
 def with_experts(folder: Path) -> None:
     values = json.loads((folder / "config.json").read_text())
     values["text_config"]["enable_moe_block"] = True
@@ -123,6 +129,7 @@ CHECKPOINTS: dict[str, tuple[Damage, str]] = {
     "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "copy it from the base model"),
     "empty tokenizer": (lambda folder: (folder / "tokenizer.json").write_text("{}"), "no tokenizer"),
     "another model": (another_shape, "LlamaForCausalLM"),
+    "config of another size": (wider, "belongs to another model"),
     "experts": (with_experts, "E2B and E4B"),
     "missing tensor": (
         lambda folder: rewrite(

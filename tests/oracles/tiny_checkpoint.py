@@ -186,7 +186,7 @@ def _release_weights(weights: dict[str, torch.Tensor], folder: Path, shape: Shap
 def _release_config(values: dict[str, Any], shape: Shape) -> dict[str, Any]:
     text = values["text_config"]
     del text["per_layer_config"]
-    return values | {"text_config": text | {"global_head_dim": shape.global_head, "num_global_key_value_heads": None}}
+    return values | {"text_config": text | {"global_head_dim": shape.global_head, "num_global_key_value_heads": 1}}
 
 
 def _release_tokenizer(values: dict[str, Any]) -> dict[str, Any]:

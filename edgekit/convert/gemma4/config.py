@@ -141,7 +141,8 @@ def _text(text: _Section) -> TextConfig:
         layers=len(sliding),
         heads=text.whole("num_attention_heads"),
         kv_heads=text.whole("num_key_value_heads"),
-        global_kv_heads=_of_global_layers(text, "num_global_key_value_heads", "num_key_value_heads", sliding),
+        # The releases' own key counts only where keys serve as values, which no E model does.
+        global_kv_heads=_of_global_layers(text, None, "num_key_value_heads", sliding),
         head_dim=head_dim,
         global_head_dim=_of_global_layers(text, "global_head_dim", "head_dim", sliding) or 512,
         kv_shared_layers=text.whole("num_kv_shared_layers", 0),
@@ -181,9 +182,9 @@ def _rope(text: _Section) -> tuple[_Section, _Section]:
     return full, rope.section("sliding_attention") or _Section("sliding_attention", {})
 
 
-def _of_global_layers(text: _Section, released: str, inside: str, sliding: tuple[bool, ...]) -> int | None:
+def _of_global_layers(text: _Section, released: str | None, inside: str, sliding: tuple[bool, ...]) -> int | None:
     """Find a number of the global layers: a key of its own in the releases, per layer since transformers 5.23."""
-    if text.values.get(released) is not None:
+    if released and text.values.get(released) is not None:
         return text.whole(released)
     per_layer = text.section("per_layer_config")
     if per_layer is None:

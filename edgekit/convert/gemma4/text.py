@@ -11,6 +11,7 @@ from gguf import GGUFValueType, Keys
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import Weight
 from edgekit.convert.gemma4.config import TextConfig
+from edgekit.convert.gemma4.shapes import expected_shape, expected_width
 from edgekit.convert.plan import TensorPlan
 from edgekit.errors import FileError, UnsupportedError
 
@@ -62,6 +63,7 @@ def plans(weights: Iterable[Weight], config: TextConfig, token_count: int) -> It
     for weight in weights:
         name = _gguf_name(weight.name, config)
         found.add(name)
+        _check_shape(weight, name, config)
         shape = weight.shape or (1,)
         if name == "token_embd.weight":
             # llama.cpp wants no more rows than there are tokens.
@@ -80,6 +82,17 @@ def _gguf_name(name: str, config: TextConfig) -> str:
     if inner in _NAMES:
         return _NAMES[inner]
     raise UnsupportedError(f"the checkpoint's {name} has no place in llama.cpp's gemma4: is it another model's?")
+
+
+def _check_shape(weight: Weight, name: str, config: TextConfig) -> None:
+    shape = expected_shape(name, config)
+    width = expected_width(name, config)
+    if (shape and weight.shape != shape) or (width and weight.shape[1:] != (width,)):
+        promised = list(shape) if shape else f"rows of {width}"
+        raise FileError(
+            f"config.json belongs to another model: by it {weight.name} would have {promised}, "
+            f"it has {list(weight.shape)}; download both again"
+        )
 
 
 def _check_complete(found: set[str], config: TextConfig) -> None:
