@@ -50,6 +50,6 @@ def _convert(checkpoint: Path, adapters: tuple[Path, ...], folder: Path, progres
 def _digest(*folders: Path) -> str:
     digest = sha256(__version__.encode())
     for folder in folders:
-        for path in sorted(folder.iterdir()):
+        for path in sorted(filter(Path.is_file, folder.iterdir())):
             digest.update(path.name.encode() + sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]

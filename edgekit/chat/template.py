@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
+# A template is a program out of a file: what it does wrong with a conversation is no fault of ours.
+_TEMPLATE_FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
 class ChatTemplate:
     """A Jinja template out of a GGUF, run in Jinja's sandbox with the settings that transformers uses."""
 
@@ -40,7 +44,7 @@ class ChatTemplate:
                 enable_thinking=think,
                 bos_token=self._bos,
             )
-        except (TemplateError, TypeError, ValueError) as problem:
+        except (TemplateError, *_TEMPLATE_FAULTS) as problem:
             raise UnsupportedError(f"the model's chat template does not take this conversation: {problem}") from None
 
 

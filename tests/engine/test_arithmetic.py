@@ -59,19 +59,32 @@ def drawing(index):
     return image
 
 
+def logits_at_every_position(engine, ids):
+    """The prompt as one batch, then token by token: both ways to compute it."""
+    yield len(ids) - 1, fresh_logits(engine, [ids])
+    yield 0, fresh_logits(engine, [ids[:1]])
+    for position in range(1, len(ids)):
+        engine.cache.append(ids[position])
+        yield position, last_logits(engine)
+
+
 @pytest.mark.parametrize(("question", "system"), list(product(QUESTIONS, SYSTEMS)))
 def test_text_at_every_position(question, system, reference, exact_engine):
     ids = reference.tokens(text_prompt(question, system))
     wanted = reference.logits(ids)
-    # The prompt as one batch, then token by token: both ways to compute it.
-    found = [(len(ids) - 1, fresh_logits(exact_engine, [ids])), (0, fresh_logits(exact_engine, [ids[:1]]))]
-    for position in range(1, len(ids)):
-        exact_engine.cache.append(ids[position])
-        found.append((position, last_logits(exact_engine)))
-    for position, logits in found:
-        assert relative_rms(logits, wanted[position]) <= 3e-3
-        assert divergence(logits, wanted[position]) <= 1e-4
-        assert logits.argmax() == wanted[position].argmax()
+    for position, found in logits_at_every_position(exact_engine, ids):
+        assert relative_rms(found, wanted[position]) <= 3e-3
+        assert divergence(found, wanted[position]) <= 1e-4
+        assert found.argmax() == wanted[position].argmax()
+
+
+def test_text_differs_by_ggmls_table_of_gelu_alone(reference, exact_engine):
+    """With the same table transformers comes ten times nearer: nothing else differs."""
+    ids = reference.tokens(text_prompt(QUESTIONS[0], SYSTEMS[1]))
+    with reference.with_gelu_of_ggml():
+        wanted = reference.logits(ids)
+    for position, found in logits_at_every_position(exact_engine, ids):
+        assert relative_rms(found, wanted[position]) <= 1e-3
 
 
 def compare(reference, engine, seen, media, place, question):
@@ -85,11 +98,10 @@ def compare(reference, engine, seen, media, place, question):
     assert embeddings.shape == seen.embeddings.shape
     found = fresh_logits(engine, [before, media, after])
     answer = list(engine.write(Sampling(temperature=0, max_tokens=ANSWER)))
-    wanted_answer = []
-    for _ in answer:
-        wanted_answer.append(int(reference.logits(ids + wanted_answer, seen)[-1].argmax()))
-    wanted = reference.logits(ids, seen)[-1]
-    return relative_rms(embeddings, seen.embeddings), divergence(found, wanted), answer == wanted_answer
+    # An answer is greedy exactly if each of its tokens is the likeliest after those before it.
+    wanted = reference.logits(ids + answer, seen)[len(ids) - 1 : -1]
+    agrees = answer == wanted.argmax(axis=-1).tolist()
+    return relative_rms(embeddings, seen.embeddings), divergence(found, wanted[0]), agrees
 
 
 def judge(results):
@@ -109,7 +121,7 @@ def test_pictures(reference, exact_engine):
     judge(results)
 
 
-@pytest.mark.parametrize("budget", [140, 280, 560, 1120])
+@pytest.mark.parametrize("budget", [140, 280, 560])
 def test_embeddings_for_every_budget(budget, reference, exact_engine):
     image = drawing(3)
     found = exact_engine.encode(exact_engine.prepare(prepare_picture(image, budget)))

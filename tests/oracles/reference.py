@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 from transformers import AutoTokenizer, Gemma4AudioFeatureExtractor, Gemma4ForConditionalGeneration, logging
+from transformers.activations import GELUTanh
 from transformers.models.gemma4.image_processing_pil_gemma4 import Gemma4ImageProcessorPil
 
 Array = np.ndarray[Any, Any]
@@ -62,6 +65,20 @@ class Reference:
         out = self.model.model.get_audio_features(**heard, return_dict=True)
         embeddings = out.pooler_output[0][out.attention_mask[0].bool()]
         return Seen(embeddings.numpy(), dict(heard), self.model.config.audio_token_id)
+
+    @contextmanager
+    def with_gelu_of_ggml(self) -> Iterator[None]:
+        """Compute GELU as ggml does on a CPU: by a table of half precision."""
+        found = [module for module in self.model.modules() if isinstance(module, GELUTanh)]
+        assert found, "transformers names its GELU differently now"
+        plain = found[0].act
+        for module in found:
+            module.act = lambda x: plain(x.half().float()).half().float()
+        try:
+            yield
+        finally:
+            for module in found:
+                module.act = plain
 
     def _kinds(self, ids: list[int]) -> torch.Tensor:
         config = self.model.config
