@@ -58,7 +58,7 @@ class StatusLine(Static):
     def render(self) -> Content:
         """Return the parts that fit."""
         line = Content("")
-        for part in _parts(self.status, gauge_width=10 if self.size.width >= 72 else 5):
+        for part in _parts(self.status, gauge_width=12 if self.size.width >= 100 else 6):
             longer = Content.assemble(line, _GAP if line else "", part)
             if longer.cell_length > self.size.width:
                 break
@@ -74,7 +74,7 @@ def _parts(status: Status, gauge_width: int) -> list[Content]:
     if status.thinking:
         parts.append(Content.styled("thinking on", "$secondary"))
     if status.decode:
-        parts.append(Content(f"prefill {status.prefill:.0f}/s decode {status.decode:.0f}/s"))
+        parts.append(Content(f"prefill {status.prefill:.0f} decode {status.decode:.0f}/s"))
     return parts
 
 
