@@ -185,9 +185,9 @@ class Engine:
             yield from self.cache.read(prompt, done, self.encode)
 
     def write(self, sampling: Sampling, stop: threading.Event | None = None) -> Iterator[int]:
-        """Continue what was read, token by token, without the token that ends the turn.
+        """Continue what was read, token by token; the token that ends the turn comes too, as the last.
 
-        Ends after `max_tokens`, at the end of the context or when `stop` is set (StoppedError in the middle of one).
+        Ends after `max_tokens` and at the end of the context; raises StoppedError when `stop` is set.
         """
         left = self.context - len(self.cache)
         if sampling.max_tokens is not None:
