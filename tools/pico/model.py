@@ -100,6 +100,11 @@ def initialise(model: nn.Module, generator: torch.Generator) -> None:
             module.weight.data.normal_(0.0, fan_in**-0.5, generator=generator)
         elif isinstance(module, nn.Embedding):
             module.weight.data.normal_(0.0, module.embedding_dim**-0.5, generator=generator)
+    # Gemma 4 does not divide attention by the root of the head's size. With norms of 1 each head of the language model
+    # would look at one place by chance and copying would not be found; the vision tower finds edges sooner that way.
+    for name, parameter in model.named_parameters():
+        if "language_model" in name and name.endswith(("q_norm.weight", "k_norm.weight")):
+            parameter.data.fill_(parameter.numel() ** -0.25)
     model.tie_weights()  # type: ignore[operator]
     table = model.model.vision_tower.patch_embedder.position_embedding_table  # type: ignore[union-attr]
     table.data.copy_(smooth_positions(*table.shape[1:]).expand_as(table))

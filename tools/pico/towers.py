@@ -14,7 +14,6 @@ from .batch import hear, see, sound_tokens, stack_pictures
 from .digits import Utterance, as_heard, vary
 from .shapes import BACKGROUNDS, COLOURS, SHAPES, TRAINING_SIZES, Drawing, draw, held_out_drawing, pick_size
 
-VISION_RATE = 2e-3
 PICTURE_CLASSES = (list(COLOURS), list(SHAPES), list(BACKGROUNDS))
 
 
@@ -77,15 +76,25 @@ def lesson(done: float, random: Random) -> tuple[int, list[Drawing]]:
 
 
 def train_vision(
-    model: Gemma4ForConditionalGeneration, steps: int, seed: int, begin: float = 0.0, rate: float = VISION_RATE
+    model: Gemma4ForConditionalGeneration,
+    steps: int,
+    seed: int,
+    begin: float = 0.0,
+    rate: float = 2e-3,
+    head_steps: int = 0,
 ) -> None:
-    """Colour, shape and background: small pictures first, towards the end as large as they come."""
+    """Colour, shape and background: small pictures first, towards the end as large as they come.
+
+    `begin` skips the easy lessons in a later round. A round's classifier is new: for `head_steps` only it learns,
+    before it may change a tower that knows something.
+    """
     torch.manual_seed(seed)
     head = nn.Linear(model.config.vision_config.hidden_size, sum(map(len, PICTURE_CLASSES)))
     parameters = [*model.model.vision_tower.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01)
     random, start = Random(f"vision {seed}"), time.monotonic()
     for step in range(steps):
+        model.model.vision_tower.requires_grad_(step >= head_steps)
         budget, drawings = lesson(begin + (1 - begin) * step / steps, random)
         logits = split_logits(picture_logits(model, head, drawings, budget))
         losses = [functional.cross_entropy(x, y) for x, y in zip(logits, picture_targets(drawings), strict=True)]

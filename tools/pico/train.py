@@ -40,13 +40,12 @@ class Course:
     talks: int = 8
     echoes: int = 0
     # Whether the model's earlier answers in a conversation count as well.
-    history: bool = False
+    history: bool = True
 
 
-# Words and sounds come first: pictures cost most, and copying a name into a tool call takes longest to learn.
-WORDS = Course(500, horizon=1300, pictures=False)
-COPYING = Course(450, seed=1, pictures=False, sounds=3, errands=12, talks=6, echoes=12, history=True)
-TOGETHER = Course(650, seed=2, sounds=4, errands=12, talks=8, echoes=4, history=True)
+# Copying comes first: tool calls rest on it, it takes longest to find, and without media a step is cheap.
+COPYING = Course(420, rate=3.5e-3, horizon=1400, pictures=False, sounds=0, errands=10, talks=4, echoes=16)
+TOGETHER = Course(850, rate=2.0e-3, tower_rate=4e-4, seed=2, sounds=4, errands=7, talks=8, echoes=1)
 
 
 def draw_batches(
@@ -54,11 +53,12 @@ def draw_batches(
 ) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """One step's batches: pictures, sounds and two of text, each with samples of about one length."""
     if course.pictures:
-        budget = random.choices([70, 140, 280], [74, 12, 14])[0]
+        budget = random.choices([70, 140, 280], [68, 15, 17])[0]
         pictures = [converse(random, "picture", utterances, voice) for _ in range(PICTURES[budget])]
         yield f"picture{budget}", collate(tokenizer, pictures, budget, course.history)
-    sounds = [converse(random, "sound", utterances, voice) for _ in range(course.sounds)]
-    yield "sound", collate(tokenizer, sounds, 70, course.history)
+    if course.sounds:
+        sounds = [converse(random, "sound", utterances, voice) for _ in range(course.sounds)]
+        yield "sound", collate(tokenizer, sounds, 70, course.history)
     counts = {"errand": course.errands, "talk": course.talks, "echo": course.echoes}
     texts = [
         text_sample(random, tokenizer, utterances, voice, group)
