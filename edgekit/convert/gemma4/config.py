@@ -81,7 +81,8 @@ class _Section:
     def number(self, key: str, default: float) -> float:
         value = self.values.get(key)
         value = default if value is None else value
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        # GGUF keeps it in 32 bits.
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e38:
             raise self.wrong(key, "no number")
         return float(value)
 
@@ -97,7 +98,7 @@ class _Section:
         return _Section(f"{self.name}.{key}", value)
 
     def wrong(self, key: str, what: str) -> FileError:
-        state = f"is {what}: {str(self.values[key])[:60]}" if key in self.values else "is missing"
+        state = f"is {what}: {repr(self.values[key])[:60]}" if key in self.values else "is missing"
         return FileError(f"{self.name}: {key} {state}; download the checkpoint's config.json again")
 
 
@@ -168,7 +169,8 @@ def _sliding(text: _Section) -> tuple[bool, ...]:
         "full_attention" if (layer + 1) % 6 == 0 else "sliding_attention"
         for layer in range(min(layers, 1000))
     ]
-    if not isinstance(kinds, list) or len(kinds) != layers or not set(kinds) <= {"full_attention", "sliding_attention"}:
+    known = ("full_attention", "sliding_attention")
+    if not isinstance(kinds, list) or not 0 < len(kinds) == layers or any(kind not in known for kind in kinds):
         raise text.wrong("layer_types", f"no list of {layers} kinds of attention")
     # transformers makes the last layer global whatever the checkpoint says.
     return (*(kind == "sliding_attention" for kind in kinds[:-1]), False)

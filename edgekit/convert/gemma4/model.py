@@ -42,7 +42,7 @@ class Gemma4:
     def text_metadata(self) -> dict[str, keys.Value]:
         """Return architecture, shape, tokenizer and template."""
         architecture = {Keys.General.ARCHITECTURE: keys.text(text.ARCHITECTURE)}
-        return {**architecture, **text.metadata(self.config.text), **self.tokenizer.metadata()}
+        return {**architecture, **text.metadata(self.config.text), **self.tokenizer.metadata}
 
     def projector_metadata(self) -> dict[str, keys.Value]:
         """Return the projector's architecture and shape."""

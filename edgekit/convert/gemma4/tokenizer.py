@@ -47,7 +47,10 @@ _ADD_KEYS = {"bos": Keys.Tokenizer.ADD_BOS, "eos": Keys.Tokenizer.ADD_EOS, "sep"
 
 
 class Tokenizer:
-    """A checkpoint's tokenizer; raises FileError where it is missing or damaged."""
+    """A checkpoint's tokenizer: its tokens by id, and `metadata`, the keys of tokenizer and template.
+
+    Raises FileError where it is missing or damaged, UnsupportedError where it is of another kind.
+    """
 
     def __init__(self, directory: Path, config: dict[str, Any]) -> None:
         advice = "copy it from the base model"
@@ -60,17 +63,16 @@ class Tokenizer:
             self.config |= read_json(legacy, advice)
         try:
             self.tokens = self._tokens()
-        except (KeyError, TypeError, AttributeError) as problem:
-            raise FileError(f"{directory / 'tokenizer.json'} is no tokenizer: {advice}") from problem
+            self.metadata = self._metadata()
+        except (LookupError, TypeError, AttributeError) as problem:
+            raise FileError(f"{directory / 'tokenizer.json'} or its config is no tokenizer: {advice}") from problem
 
-    def metadata(self) -> dict[str, keys.Value]:
-        """Return the tokenizer's and the template's keys."""
-        types = self._types()
+    def _metadata(self) -> dict[str, keys.Value]:
         return {
             Keys.Tokenizer.MODEL: keys.text("gemma4"),
             Keys.Tokenizer.LIST: keys.array(GGUFValueType.STRING, self.tokens),
             Keys.Tokenizer.SCORES: keys.array(GGUFValueType.FLOAT32, [_SCORE] * len(self.tokens)),
-            Keys.Tokenizer.TOKEN_TYPE: keys.array(GGUFValueType.INT32, types),
+            Keys.Tokenizer.TOKEN_TYPE: keys.array(GGUFValueType.INT32, self._types()),
             Keys.Tokenizer.MERGES: keys.array(GGUFValueType.STRING, self._merges()),
             **{_ID_KEYS[name]: keys.u32(number) for name, number in self._special_ids()},
             **{_ADD_KEYS[name]: keys.boolean(added) for name, added in self._added()},
