@@ -17,7 +17,7 @@ _KEYS = (
 )
 _TOY = (
     "This is the bundled toy, gemma4-pico: it knows drawn shapes and spoken digits, little else. "
-    "Press Ctrl+O for a sample picture and ask: What is in the picture? "
+    "Press Ctrl+O for a sample picture and ask: What is in this picture? "
     "For a real Gemma 4 that suits this machine: edgekit pick"
 )
 

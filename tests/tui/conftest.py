@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -11,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw
 from textual import events
 from textual.pilot import Pilot
 
+from edgekit import paths
 from edgekit.chat.events import Event, TextPiece
 from edgekit.chat.message import Message
 from edgekit.chat.models import find_plan
@@ -142,8 +143,5 @@ def chat(opener: Callable[[type[Session]], OpenSession]) -> OpenChat:
 
 @pytest.fixture
 def red_circle(tmp_path: Path) -> Path:
-    picture = Image.new("RGB", (96, 96), "white")
-    ImageDraw.Draw(picture).ellipse((20, 22, 76, 78), fill="red")
-    path = tmp_path / "drawn shape.png"
-    picture.save(path)
-    return path
+    """A sample picture under a name with a space that does not say what it shows."""
+    return shutil.copy(paths.demo_samples() / "red-circle.png", tmp_path / "drawn shape.png")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from textual.widgets import Collapsible
 
+from edgekit import paths
 from edgekit.chat.session import Session
 from edgekit.tui.attach import MediaTree
 from edgekit.tui.chips import Chip
@@ -24,16 +25,32 @@ class TestPicture:
     async def test_names_the_colour_of_an_attached_picture(self, chat: OpenChat, red_circle: Path) -> None:
         async with chat() as person:
             await person.attach(red_circle)
-            await person.sees("drawn shape.png · 96x96")
-            await person.send("What is in the picture?")
+            await person.sees("drawn shape.png · 400x300")
+            await person.send("What is in this picture?")
             await person.sees("red circle")
-            assert person.app.query(Picture)
+            assert person.app.screen.query(Picture)
+
+    @pytest.mark.parametrize("sample", ["blue star", "green triangle", "yellow square"])
+    async def test_reads_other_colours_too(self, chat: OpenChat, sample: str) -> None:
+        async with chat() as person:
+            await person.attach(paths.demo_samples() / f"{sample.replace(' ', '-')}.png")
+            await person.sees("400x300")
+            await person.send("What is in this picture?")
+            await person.sees(sample)
+
+    async def test_hears_a_digit(self, chat: OpenChat) -> None:
+        async with chat() as person:
+            await person.attach(paths.demo_samples() / "seven.wav")
+            await person.sees("♪ seven.wav")
+            await person.send("Which digit was spoken?")
+            await person.answered()
+            assert "seven" in person.app.chat.history[-1].text
 
     async def test_a_dropped_file_is_attached(self, chat: OpenChat, red_circle: Path) -> None:
         async with chat() as person:
             dropped = str(red_circle).replace(" ", "\\ ")
             await person.paste(dropped)
-            await person.sees("drawn shape.png · 96x96")
+            await person.sees("drawn shape.png · 400x300")
             await person.press("backspace")
             await person.until(lambda: not person.app.screen.query(Chip), "the file taken off again")
 
@@ -42,7 +59,7 @@ class TestPicture:
             await person.press("ctrl+o")
             await person.sees("Attach a picture or a sound")
             await person.send(str(red_circle))
-            await person.sees("drawn shape.png · 96x96")
+            await person.sees("drawn shape.png · 400x300")
 
     async def test_the_folders_are_walked_with_the_keys(self, chat: OpenChat, red_circle: Path) -> None:
         (red_circle.parent / "below").mkdir()
@@ -53,7 +70,7 @@ class TestPicture:
             while str(tree.cursor_node and tree.cursor_node.label) != "drawn shape.png":
                 await person.press("down")
             await person.press("enter")
-            await person.sees("drawn shape.png · 96x96")
+            await person.sees("drawn shape.png · 400x300")
 
     async def test_a_file_that_is_no_picture_is_one_line(self, chat: OpenChat, tmp_path: Path) -> None:
         (tmp_path / "notes.png").write_text("no picture")
@@ -96,8 +113,8 @@ class TestTurn:
             await person.press("ctrl+t")
             await person.sees("thinking on")
             await person.attach(red_circle)
-            await person.sees("drawn shape.png · 96x96")
-            await person.send("What is in the picture?")
+            await person.sees("drawn shape.png · 400x300")
+            await person.send("What is in this picture?")
             await person.answered()
             await person.sees("Thought for", "tokens")
             thought = person.app.screen.query_one(Collapsible)
@@ -222,7 +239,7 @@ class TestKeys:
         async with chat() as person:
             await person.attach(red_circle)
             await person.sees("drawn shape.png")
-            await person.send("What is in the picture?")
+            await person.send("What is in this picture?")
             await person.sees("red circle")
             await person.pilot.resize_terminal(40, 12)
             await person.sees("red circle", "Ask something", "gemma4")

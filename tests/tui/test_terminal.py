@@ -74,12 +74,12 @@ def terminal(environment: dict[str, str]) -> Iterator[Terminal]:
 
 
 def test_reads_the_colour_of_a_picture_and_leaves(terminal: Terminal, red_circle: Path) -> None:
-    terminal.start("chat", "demo")
+    terminal.start("chat", "demo", "--temperature", 0)
     terminal.sees("gemma4-pico Q8_0", "Ask something")
     terminal.type(f"/attach {red_circle}")
     terminal.press("Enter")
-    terminal.sees("drawn shape.png · 96x96")
-    terminal.type("What is in the picture?")
+    terminal.sees("drawn shape.png · 400x300")
+    terminal.type("What is in this picture?")
     terminal.press("Enter")
     terminal.sees("red circle", "decode")
     terminal.resize(40, 12)
@@ -92,7 +92,7 @@ def test_a_dropped_file_is_attached_and_pasted_text_is_text(terminal: Terminal, 
     terminal.start("chat", "demo")
     terminal.sees("Ask something")
     terminal.paste(str(red_circle).replace(" ", "\\ "))
-    terminal.sees("drawn shape.png · 96x96", "Ask something")
+    terminal.sees("drawn shape.png · 400x300", "Ask something")
     terminal.paste("one\ntwo")
     terminal.sees("│ one", "│ two")
     terminal.press("C-q")
