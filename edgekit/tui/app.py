@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -47,6 +50,9 @@ class ChatApp(App[Exception]):
 
     def on_mount(self) -> None:
         """Paint, then load."""
+        # Being killed must not leave a person with a terminal that is still in full-screen mode; not on Windows.
+        with suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.call_later, self.action_quit)
         self.push_screen(self.chat)
         self._load()
 

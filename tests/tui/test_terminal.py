@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 LIMIT = 90.0
@@ -45,6 +46,9 @@ class Terminal:
         """Paste in brackets, as a terminal does with text and with a file that is dropped on it."""
         self._run("set-buffer", text)
         self._run("paste-buffer", "-p")
+
+    def pid(self) -> int:
+        return int(self._run("list-panes", "-F", "#{pane_pid}"))
 
     def resize(self, columns: int, rows: int) -> None:
         self._run("resize-window", "-x", str(columns), "-y", str(rows))
@@ -104,6 +108,14 @@ def test_leaves_before_the_model_is_loaded(terminal: Terminal) -> None:
     terminal.sees("Ask something")
     terminal.press("C-q")
     assert "Traceback" not in terminal.sees("exit code 0")
+
+
+def test_leaves_the_terminal_in_order_when_it_is_killed(terminal: Terminal) -> None:
+    terminal.start("chat", "demo")
+    terminal.sees("Ask something")
+    (chat,) = psutil.Process(terminal.pid()).children()
+    chat.terminate()
+    assert "Ask something" not in terminal.sees("exit code 0")
 
 
 def test_a_model_that_is_no_model_is_one_line(terminal: Terminal, tmp_path: Path) -> None:
