@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -50,6 +50,8 @@ class ConvertJob:
     @property
     def file_name(self) -> str:
         """What the files are called, before quantization and ending."""
+        if self.name is not None and self.name != Path(self.name).name:
+            raise UnsupportedError(f"{self.name!r} is no name for a file: leave out the folder, or give it with --out")
         return self.name or "-".join(_named(folder).name for folder in (self.checkpoint, *self.adapters))
 
 
@@ -114,29 +116,30 @@ class _Conversion:
 
     def run(self, progress: Progress) -> list[Output]:
         """Write all files, or none."""
-        made_folder = _make_folder(self.job.out)
+        made_folders = _make_folder(self.job.out)
         try:
             remove_leftovers(self.job.out)
             return self._write(progress)
         except BaseException:
-            if made_folder:
+            for folder in made_folders:
                 with suppress(OSError):
-                    self.job.out.rmdir()
+                    folder.rmdir()
             raise
 
     def _write(self, progress: Progress) -> list[Output]:
-        # All files take their names together, when the last is complete.
-        with ExitStack() as files:
-            writers: dict[Path, GGUFWriter] = {}
-            for target in self._targets():
-                file = files.enter_context(WholeFile(target.path))
-                writers[target.path] = GGUFWriter(file, target.header, target.tensors)
-            modelfile = files.enter_context(WholeFile(self.job.out / "Modelfile"))
-            modelfile.write(self.modelfile)
+        plan = self.plan()
+        with ExitStack() as stack:
+            files = {output.path: stack.enter_context(WholeFile(output.path)) for output in plan}
+            writers = {t.path: GGUFWriter(files[t.path], t.header, t.tensors) for t in self._targets()}
+            modelfile = plan[-1].path
+            files[modelfile].write(self.modelfile)
             stream([(group, [writers[t.path] for t in group.targets]) for group in self.groups], self.merging, progress)
             digests = {path: writer.finish() for path, writer in writers.items()}
-        digests[modelfile.path] = hashlib.sha256(self.modelfile).hexdigest()
-        return [Output(o.path, o.kind, o.quantization, o.bytes, digests[o.path]) for o in self.plan()]
+            digests[modelfile] = hashlib.sha256(self.modelfile).hexdigest()
+            # Only when all are safe on the disk does the first take its name.
+            for file in files.values():
+                file.settle()
+        return [replace(output, sha256=digests[output.path]) for output in plan]
 
     def _wants_projector(self) -> bool:
         has_vision = self.model.config.vision is not None and bool(self.model.projector)
@@ -198,14 +201,13 @@ def _named(folder: Path) -> Path:
     return folder.resolve() if folder.name in ("", "..") else folder
 
 
-def _make_folder(folder: Path) -> bool:
-    """Create a folder; say whether it was not there before."""
+def _make_folder(folder: Path) -> list[Path]:
+    """Create a folder and those above it; return the new ones, the innermost first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as problem:
-        if not folder.is_dir():
-            raise FileError(f"{folder} is a file: choose a folder for --out") from problem
-        return False
+        raise FileError(f"{folder} is a file: choose a folder for --out") from problem
     except OSError as problem:
         raise FileError(f"{folder} cannot be made: {problem.strerror}") from problem
-    return True
+    return missing

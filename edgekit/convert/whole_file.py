@@ -43,9 +43,18 @@ class WholeFile:
             raise self._explain(problem) from problem
         self.bytes += len(data)
 
+    def settle(self) -> None:
+        """Wait until everything written so far is safe on the disk; only then is the disk known not to be full."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as problem:
+            raise self._explain(problem) from problem
+
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
             if kind is None:
+                self.settle()
                 self._publish()
         except OSError as problem:
             raise self._explain(problem) from problem
@@ -56,8 +65,6 @@ class WholeFile:
             self.partial.unlink(missing_ok=True)
 
     def _publish(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
         self.partial.replace(self.path)
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:

@@ -47,12 +47,11 @@ convert(ConvertJob(Path(sys.argv[1]), Path(sys.argv[2]), (), ("Q8_0",)), stall)
 """
 
 
-@pytest.mark.parametrize("kind", ["model", "projector"])
+@pytest.mark.parametrize("name", ["x-Q8_0.gguf", "mmproj-x-BF16.gguf", "Modelfile"])
 def test_a_disk_that_is_full_while_writing_ends_in_one_line(
-    kind: str, checkpoint: Made, tmp_path: Path, environment: dict[str, str]
+    name: str, checkpoint: Made, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    out = tmp_path / "out"
-    name = "x-Q8_0.gguf" if kind == "model" else "mmproj-x-BF16.gguf"
+    out = tmp_path / "new" / "out"
     convert_it = ["convert", str(checkpoint("tiny")), "--out", str(out), "--name", "x"]
     line = [sys.executable, "-c", FULL_DISK, name, *convert_it]
     result = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=120, check=False)

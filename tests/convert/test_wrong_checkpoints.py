@@ -185,6 +185,7 @@ def test_an_adapter_in_the_place_of_a_checkpoint_is_explained(
         (("--quant", "Q3_K_M"), "today"),
         (("--projector", "Q4_0"), "today"),
         (("--quant", "../../etc"), "today"),
+        (("--name", "../outside"), "no name for a file"),
     ],
 )
 def test_what_edgekit_does_not_make_is_refused(
