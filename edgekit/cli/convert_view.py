@@ -16,6 +16,7 @@ from edgekit.convert.job import ConvertResult
 
 def show(result: ConvertResult, *, dry_run: bool) -> None:
     """Print a conversion for people."""
+    output.show(Text(f"In {result.outputs[0].path.parent}:", style="dim"))
     output.show(_table(result))
     if result.ledger:
         output.show("")
@@ -30,8 +31,7 @@ def show(result: ConvertResult, *, dry_run: bool) -> None:
 
 def _table(result: ConvertResult) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    folder = result.outputs[0].path.parent
-    table.add_column(f"In {folder}", overflow="fold")
+    table.add_column("File", overflow="fold")
     table.add_column("Kind", no_wrap=True)
     table.add_column("Quantization", no_wrap=True)
     table.add_column("Size", no_wrap=True, justify="right")
