@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import Gemma4ForConditionalGeneration
+from transformers import Gemma4ForConditionalGeneration, logging
 
+logging.disable_progress_bar()
 # Several threads only get into each other's way on tensors this small.
 torch.set_num_threads(1)
 

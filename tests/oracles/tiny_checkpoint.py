@@ -15,8 +15,10 @@ from transformers import (
     Gemma4ForConditionalGeneration,
     GemmaTokenizer,
     GenerationConfig,
+    logging,
 )
 
+logging.disable_progress_bar()
 # Several threads only get into each other's way on tensors this small.
 torch.set_num_threads(1)
 
