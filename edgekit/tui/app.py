@@ -14,6 +14,7 @@ from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from edgekit.tui.attachment import Attachment
 from edgekit.tui.chat_screen import ChatScreen
@@ -25,7 +26,7 @@ _PATIENCE = 5.0
 
 
 class ChatApp(App[Exception]):
-    """Talks to a model; its result is why the model could not be loaded."""
+    """Talks to a model; its result is why it could not go on."""
 
     TITLE = "edgekit chat"
     CSS_PATH = sorted(Path(__file__).parent.glob("*.tcss"))
@@ -69,6 +70,14 @@ class ChatApp(App[Exception]):
             return
         if self.model.session is not None:
             self.chat.show_loaded(self.model.session)
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual prints tracebacks; the command line says one line, and shows the rest with --debug.
+        if self.is_headless:
+            super()._handle_exception(error)
+        else:
+            inner = error.error if isinstance(error, WorkerFailed) else error
+            self.exit(inner if isinstance(inner, Exception) else error, return_code=1)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """List the conversation's actions in the palette, above the application's."""

@@ -91,25 +91,24 @@ class ChatScreen(Screen[None]):
         """Return the line at the bottom."""
         return self.query_one(StatusLine)
 
-    # What a person sends
-
     @on(Composer.Submitted)
     async def _submitted(self, event: Composer.Submitted) -> None:
-        composer = self.query_one(Composer)
+        chips, composer = self.query_one(Chips), self.query_one(Composer)
+        files = pasted_files(event.text)
         try:
-            if not pasted_files(event.text) and (command := parse_command(event.text)):
-                composer.accept()
-                await self._run_command(*command)
-                return
+            command = None if files else parse_command(event.text)
         except EdgekitError as problem:
             await self.complain(problem)
             return
-        if files := pasted_files(event.text):
+        if files:
             composer.accept()
             self.attach(files)
-        elif not self.answering and (event.text or self.query_one(Chips).attachments):
+        elif command:
             composer.accept()
-            self._turn = self._ask(event.text, self.query_one(Chips).take())
+            await self._run_command(*command)
+        elif not self.answering and (event.text or chips.attachments):
+            composer.accept()
+            self._turn = self._ask(event.text, chips.take())
 
     async def _run_command(self, name: str, argument: str) -> None:
         if name == "attach" and argument:
@@ -130,8 +129,6 @@ class ChatScreen(Screen[None]):
     @on(Composer.RemovedLast)
     def _removed_last(self) -> None:
         self.query_one(Chips).remove_last()
-
-    # A turn
 
     @work
     async def _ask(self, text: str, attachments: Sequence[Attachment]) -> None:
@@ -176,8 +173,6 @@ class ChatScreen(Screen[None]):
         if not answering or self._model.loaded.is_set():
             self.status.change(activity="reading" if answering else "")
 
-    # What the conversation shows
-
     async def _say(self, widget: Widget, *, follow: bool = False) -> None:
         await self.query(Welcome).remove()
         await self.query_one(Conversation).add(widget, follow=follow)
@@ -185,8 +180,6 @@ class ChatScreen(Screen[None]):
     async def complain(self, problem: Exception) -> None:
         """Say in one line what went wrong, and go on."""
         await self._say(Notice(explain(problem), "error"), follow=True)
-
-    # Attachments
 
     @work
     async def attach(self, paths: Sequence[Path]) -> None:
@@ -219,8 +212,6 @@ class ChatScreen(Screen[None]):
         if path is not None:
             self._folder = path.parent
             self.attach([path])
-
-    # Keys and commands
 
     def action_stop(self) -> None:
         """Stop the answer; what is there stays."""
