@@ -225,7 +225,7 @@ class ChatScreen(Screen[None]):
         elif self.answering:
             self.action_stop()
         else:
-            self.notify("Ctrl+Q leaves", timeout=2)
+            self.notify("Ctrl+Q leaves", timeout=4)
 
     async def action_think(self) -> None:
         """Turn thinking on or off."""

@@ -38,4 +38,4 @@ class Thought(Collapsible):
 
     def _show(self, what: str) -> None:
         seconds = time.monotonic() - self._started
-        self.title = f"{what} {seconds:.1f} s · {self._pieces} tokens"
+        self.title = f"{what} {seconds:.1f} s · {self._pieces} token{'s' if self._pieces != 1 else ''}"

@@ -41,7 +41,7 @@ async def test_an_answer_shows_thought_text_and_tool_call() -> None:
         assert "reading" not in app.text
         for part in (
             "Thought for",
-            "1 tokens",
+            "1 token",
             "A red circle <b> and List<int>",
             "⚙ weather",
             'city "Zürich"',
