@@ -16,8 +16,9 @@ from edgekit.convert.progress import Progress
 from edgekit.convert.quantize import quantize
 from edgekit.convert.target import Group
 
-# Values in a block of rows: 16 MiB as float32, a few times that while it is worked on.
-_BLOCK = 4 << 20
+# Values in a block of rows: 4 MiB as float32, a few times that while it is worked on, for each thread. The same on
+# every machine, so that a merge rounds alike whatever the number of cores.
+_BLOCK = 1 << 20
 # Blocks that may wait for the writer, for each thread: keeps all of them busy while a slow one finishes.
 _AHEAD = 2
 
