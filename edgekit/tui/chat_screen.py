@@ -55,6 +55,7 @@ class ChatScreen(Screen[None]):
         self._first = attachments
         self.history: list[Message] = []
         self._turn: Worker[None] | None = None
+        self._nearly_full = False
 
     @property
     def answering(self) -> bool:
@@ -155,16 +156,19 @@ class ChatScreen(Screen[None]):
         async for event in self._model.answer([*self.history, question]):
             await answer.feed(event)
             if isinstance(event, Finished):
-                self._keep(question, event)
+                await self._keep(question, event)
             else:
                 self.status.status = self.status.status.during(event)
         await answer.abandon()
 
-    def _keep(self, question: Message, turn: Finished) -> None:
+    async def _keep(self, question: Message, turn: Finished) -> None:
         # A turn that was stopped before its first word would only confuse the next one.
         if turn.message.parts or turn.message.tool_calls:
             self.history += [question, turn.message]
-        self.status.status = self.status.status.after(turn)
+        before, after = self._nearly_full, self.status.status.after(turn)
+        self.status.status, self._nearly_full = after, after.nearly_full
+        if after.nearly_full and not before:
+            await self._say(Notice(f"the context is nearly full ({after.used} of {after.context}): /new begins anew"))
 
     def _show_answering(self, answering: bool) -> None:
         composer = self.query_one(Composer)
@@ -246,6 +250,7 @@ class ChatScreen(Screen[None]):
         conversation = self.query_one(Conversation)
         await conversation.clear()
         await conversation.add(Welcome(toy=self._toy))
+        self._nearly_full = False
         self.status.change(used=0, prefill=0, decode=0)
 
     async def _set_system(self, text: str) -> None:

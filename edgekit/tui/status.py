@@ -11,6 +11,7 @@ from textual.widgets import Static
 from edgekit.chat.events import Event, Finished, Prefilling, ThoughtPiece
 
 _GAP = "  "
+_NEARLY_FULL = 0.9
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Status:
     prefill: float = 0
     decode: float = 0
     thinking: bool = False
+
+    @property
+    def nearly_full(self) -> bool:
+        """Whether little of the context is left."""
+        return self.used > _NEARLY_FULL * self.context
 
     def during(self, event: Event) -> Status:
         """Return it as a turn goes on."""
@@ -82,6 +88,6 @@ def gauge(used: int, total: int, width: int) -> Content:
     """Return a bar of how much of the context is used, with what is left in words."""
     share = min(used / total, 1)
     filled = max(round(share * width), used > 0)
-    color = "$error" if share > 0.9 else "$warning" if share > 0.75 else "$accent"
+    color = "$error" if share > _NEARLY_FULL else "$warning" if share > 0.75 else "$accent"
     bar = (("━" * filled, color), ("─" * (width - filled), "$panel-lighten-2"))
     return Content.assemble(*bar, f" {used}/{total}")

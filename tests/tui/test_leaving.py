@@ -17,8 +17,11 @@ OpenChat = Callable[..., AbstractAsyncContextManager[Any]]
 
 
 async def _left(app: ChatApp) -> None:
-    while app.is_running:
+    for _ in range(2000):
+        if not app.is_running:
+            return
         await asyncio.sleep(0.05)
+    raise AssertionError("the application did not leave")
 
 
 async def test_quitting_while_the_model_answers(chat: OpenChat, pausing: type[Session]) -> None:

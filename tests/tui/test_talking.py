@@ -90,6 +90,15 @@ class TestTurn:
             await person.answered()
             await person.sees("Q8_0", "decode")
 
+    async def test_says_once_that_the_context_is_nearly_full(self, chat: OpenChat) -> None:
+        async with chat() as person:
+            person.app.chat.status.change(context=20)
+            for turn in (1, 2):
+                await person.send("What are you?")
+                await person.answered(turn)
+            await person.sees("the context is nearly full")
+            assert person.screen.count("nearly full") == 1
+
     async def test_a_question_typed_while_the_model_loads_is_answered(self, chat: OpenChat) -> None:
         async with chat() as person:
             session, person.app.model.session = person.app.model.session, None
