@@ -217,6 +217,9 @@ class Adapters:
             for directory in directories:
                 adapter = Adapter(directory)
                 self._open.callback(adapter.close)
+                if adapter.name in [other.name for other in self.all]:
+                    # Trainers like to call their output `adapter`: the ledger must tell two of them apart.
+                    adapter.name = str(directory)
                 self.all.append(adapter)
         except BaseException:
             self._open.close()

@@ -246,3 +246,15 @@ def test_a_file_tells_which_adapters_it_holds(checkpoint: Made, tmp_path: Path) 
     assert len(lines) == len(result.ledger)
     assert lines[0] == f"merged {result.ledger[0].key} {result.ledger[0].tensor} 1.5"
     assert fields["general.name"].contents() == f"{checkpoint('tiny').name}-french"
+
+
+def test_two_adapters_of_one_name_are_told_apart(checkpoint: Made, tmp_path: Path) -> None:
+    adapters = tuple(
+        peft_merge.make_adapter(checkpoint("tiny"), tmp_path / name / "adapter", seed=seed, size=seed / 10)
+        for seed, name in enumerate(("one", "two"), start=1)
+    )
+    result = convert(ConvertJob(checkpoint("tiny"), tmp_path / "out", adapters, ("Q8_0",), "none"))
+    first = [entry for entry in result.ledger if entry.tensor == result.ledger[0].tensor and "lora_A" in entry.key]
+    assert [entry.adapter for entry in first] == ["adapter", str(adapters[1])]
+    # Twice as large a change in each half makes four times the product.
+    assert (first[1].relative_change or 0) > 2 * (first[0].relative_change or 0)
