@@ -78,8 +78,9 @@ def train_together(
     heard: list[Utterance],
     work: Path,
 ) -> None:
-    """First the language model alone, which learns to copy, then everything."""
-    for name, course in (("copying", train.COPYING), ("together", train.TOGETHER)):
+    """First the language model alone, which learns to copy, then everything, then mostly pictures."""
+    stages = {"copying": train.COPYING, "together": train.TOGETHER, "seeing": train.SEEING, "polish": train.POLISH}
+    for name, course in stages.items():
         path = work / f"{name}.pt"
         if not path.exists():
             train.train(pico, words, heard, course)

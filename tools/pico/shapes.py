@@ -90,13 +90,17 @@ def draw(
     shape: str | None = None,
     background: str | None = None,
     plain: bool = False,
+    smallest: float = 0.17,
 ) -> Drawing:
-    """Draw one shape. What is not given is drawn by lot; `plain` is large, upright and without noise and blur."""
+    """Draw one shape. What is not given is drawn by lot; `plain` is large, upright and without noise and blur.
+
+    `smallest` is the least radius, as a share of the picture's shorter side.
+    """
     colour = colour or random.choice(list(COLOURS))
     shape = shape or random.choice(SHAPES)
     background = background or random.choice([name for name in ("white", *BACKGROUNDS) if name != colour])
     width, height = size
-    radius = min(width, height) * random.uniform(0.3 if plain else 0.17, 0.44)
+    radius = min(width, height) * random.uniform(0.3 if plain else smallest, 0.44)
     points = outline(shape, radius, 0.0 if plain else turn_of(random, shape))
     left, right = min(x for x, _ in points), max(x for x, _ in points)
     top, bottom = min(y for _, y in points), max(y for _, y in points)
@@ -134,6 +138,9 @@ def training_drawing(random: Random, plain: bool = False) -> Drawing:
 
 
 def held_out_drawing(seed: int, colour: str | None = None, shape: str | None = None) -> Drawing:
-    """A picture of a size that training never used: the same seed always gives the same picture."""
+    """A picture of a size that training never used: the same seed always gives the same picture.
+
+    Training goes a little further out, to shapes of a third of the shorter side; here they take two fifths or more.
+    """
     random = Random(f"held-out {seed}")
-    return draw(random, pick_size(random, HELD_OUT_SIZES), colour, shape)
+    return draw(random, pick_size(random, HELD_OUT_SIZES), colour, shape, smallest=0.2)

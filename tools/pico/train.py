@@ -19,8 +19,8 @@ from .digits import Utterance
 from .model import ClampRecorder
 from .towers import schedule
 
-# Pictures in a batch for each token budget: about the same number of patches.
-PICTURES = {70: 8, 140: 5, 280: 3}
+# Of the pictures that fit in a step at 70 tokens, so many fit at more tokens.
+PICTURES = {70: 1.0, 140: 0.62, 280: 0.36}
 LONGEST = 256
 
 
@@ -34,7 +34,7 @@ class Course:
     seed: int = 0
     # The schedule's length, where a course is the beginning of a longer one.
     horizon: int = 0
-    pictures: bool = True
+    pictures: int = 8
     sounds: int = 6
     errands: int = 14
     talks: int = 8
@@ -44,8 +44,10 @@ class Course:
 
 
 # Copying comes first: tool calls rest on it, it takes longest to find, and without media a step is cheap.
-COPYING = Course(420, rate=3.5e-3, horizon=1400, pictures=False, sounds=0, errands=10, talks=4, echoes=16)
-TOGETHER = Course(850, rate=2.0e-3, tower_rate=4e-4, seed=2, sounds=4, errands=7, talks=8, echoes=1)
+COPYING = Course(420, rate=3.5e-3, horizon=1400, pictures=0, sounds=0, errands=10, talks=4, echoes=16)
+TOGETHER = Course(400, rate=2.0e-3, horizon=850, tower_rate=4e-4, seed=2, sounds=4, errands=7, talks=8, echoes=1)
+SEEING = Course(460, rate=1.6e-3, tower_rate=5e-4, seed=3, pictures=14, sounds=2, errands=6, talks=5, echoes=1)
+POLISH = Course(140, rate=7e-4, tower_rate=4e-4, seed=4, pictures=18, sounds=2, errands=4, talks=3, echoes=1)
 
 
 def draw_batches(
@@ -54,7 +56,8 @@ def draw_batches(
     """One step's batches: pictures, sounds and two of text, each with samples of about one length."""
     if course.pictures:
         budget = random.choices([70, 140, 280], [68, 15, 17])[0]
-        pictures = [converse(random, "picture", utterances, voice) for _ in range(PICTURES[budget])]
+        count = round(course.pictures * PICTURES[budget])
+        pictures = [converse(random, "picture", utterances, voice) for _ in range(count)]
         yield f"picture{budget}", collate(tokenizer, pictures, budget, course.history)
     if course.sounds:
         sounds = [converse(random, "sound", utterances, voice) for _ in range(course.sounds)]
