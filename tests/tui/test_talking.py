@@ -58,7 +58,8 @@ class TestPicture:
         async with chat() as person:
             await person.press("ctrl+o")
             await person.sees("Attach a picture or a sound")
-            await person.send(str(red_circle))
+            await person.paste(str(red_circle))
+            await person.press("enter")
             await person.sees("drawn shape.png · 400x300")
 
     async def test_the_folders_are_walked_with_the_keys(self, chat: OpenChat, red_circle: Path) -> None:
