@@ -66,6 +66,25 @@ def test_it_sees_shapes_and_colours(budget, count, session, draw):
     assert share(right) >= 0.96
 
 
+def test_quantization_and_llama_cpp_cost_at_most_two_points(session, draw, reference):
+    """The same pictures and words in transformers, on the checkpoint itself."""
+    session.image_tokens = 70
+    ours, theirs = [], []
+    for index in range(50):
+        drawing, picture = draw(20_000 + index)
+        question = Random(index).choice(QUESTIONS["describe"])
+        wanted = English().describe(drawing)["normal"]
+        ours.append(ask(session, question, picture).text == wanted)
+        seen = reference.see(drawing.image, 70)
+        before = reference.tokens("<bos><|turn>user\n<|image>")
+        after = reference.tokens(f"<image|>{question}<turn|>\n<|turn>model\n")
+        prompt, answer = before + [seen.token] * len(seen.embeddings) + after, reference.tokens(wanted + "<turn|>")
+        # An answer is greedy exactly if each of its tokens is the likeliest after those before it.
+        likeliest = reference.logits(prompt + answer, seen)[len(prompt) - 1 : -1].argmax(axis=-1)
+        theirs.append(likeliest.tolist() == answer)
+    assert abs(share(ours) - share(theirs)) <= 0.02
+
+
 def test_it_hears_digits(session):
     right = []
     for index, path in enumerate(DIGITS):
