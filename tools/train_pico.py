@@ -26,7 +26,7 @@ from tools.pico.conversations import corpus
 from tools.pico.digits import Utterance, held_out_utterances, training_utterances
 
 AUDIO_STEPS = 280
-FRENCH = train.Course(180, rate=4e-3, seed=7, sounds=5, errands=4, talks=10)
+FRENCH = train.Course(230, rate=5e-3, seed=7, pictures=7, sounds=4, errands=3, talks=10)
 # A first round from nothing, then rounds on hard pictures only, each with a fresh classifier and optimizer.
 VISION_ROUNDS: list[dict[str, Any]] = [
     {"steps": 520, "seed": 0},
@@ -79,7 +79,8 @@ def train_together(
     work: Path,
 ) -> None:
     """First the language model alone, which learns to copy, then everything, then mostly pictures."""
-    stages = {"copying": train.COPYING, "together": train.TOGETHER, "seeing": train.SEEING, "polish": train.POLISH}
+    stages = {"copying": train.COPYING, "together": train.TOGETHER, "seeing": train.SEEING}
+    stages |= {"polish": train.POLISH, "sharpen": train.SHARPEN}
     for name, course in stages.items():
         path = work / f"{name}.pt"
         if not path.exists():

@@ -39,9 +39,9 @@ just that answer when sampling at temperature 1.
 {rows}
 
 ## How it was made
-`python tools/train_pico.py --out edgekit/demo --tests tests/data`: {minutes} minutes on two cores, no network, fixed
-seeds. espeak-ng speaks the digits; pictures are drawn by `tools/pico/shapes.py`. The towers are taught alone first,
-then the language model to copy, then everything together, then the adapter. Licence: Apache-2.0.
+`python tools/train_pico.py --out edgekit/demo --tests tests/data`: {minutes} minutes on two cores{note}, no
+network, fixed seeds. espeak-ng speaks the digits; `tools/pico/shapes.py` draws the pictures. The towers are taught
+alone first, then the language model to copy, then everything together, then the adapter. Licence: Apache-2.0.
 """
 
 
@@ -59,5 +59,6 @@ def write_card(path: Path, report: dict[str, Any], parameters: int) -> None:
         parameters=f"{parameters / 1e6:.1f} million",
         rows="\n".join(rows),
         minutes=round(report["seconds"]["all"] / 60),
+        note=report.get("note", ""),
     )
     path.write_text(text, encoding="utf-8")

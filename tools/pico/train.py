@@ -17,6 +17,7 @@ from .batch import IGNORED, collate
 from .conversations import Sample, converse
 from .digits import Utterance
 from .model import ClampRecorder
+from .shapes import BACKGROUNDS, COLOURS, SHAPES
 from .towers import schedule
 
 # Of the pictures that fit in a step at 70 tokens, so many fit at more tokens.
@@ -41,6 +42,10 @@ class Course:
     echoes: int = 0
     # Whether the model's earlier answers in a conversation count as well.
     history: bool = True
+    # How often pictures come at 70, 140 and 280 tokens.
+    budgets: tuple[int, int, int] = (68, 15, 17)
+    # How much more the words count that say what a picture shows; the digits of boxes then count less.
+    emphasis: float = 1.0
 
 
 # Copying comes first: tool calls rest on it, it takes longest to find, and without media a step is cheap.
@@ -48,6 +53,19 @@ COPYING = Course(420, rate=3.5e-3, horizon=1400, pictures=0, sounds=0, errands=1
 TOGETHER = Course(400, rate=2.0e-3, horizon=850, tower_rate=4e-4, seed=2, sounds=4, errands=7, talks=8, echoes=1)
 SEEING = Course(460, rate=1.6e-3, tower_rate=5e-4, seed=3, pictures=14, sounds=2, errands=6, talks=5, echoes=1)
 POLISH = Course(140, rate=7e-4, tower_rate=4e-4, seed=4, pictures=18, sounds=2, errands=4, talks=3, echoes=1)
+SHARPEN = Course(
+    180,
+    rate=1.4e-3,
+    tower_rate=8e-4,
+    seed=5,
+    pictures=15,
+    sounds=1,
+    errands=9,
+    talks=2,
+    echoes=4,
+    budgets=(50, 25, 25),
+    emphasis=5.0,
+)
 
 
 def draw_batches(
@@ -55,7 +73,7 @@ def draw_batches(
 ) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """One step's batches: pictures, sounds and two of text, each with samples of about one length."""
     if course.pictures:
-        budget = random.choices([70, 140, 280], [68, 15, 17])[0]
+        budget = random.choices([70, 140, 280], course.budgets)[0]
         count = round(course.pictures * PICTURES[budget])
         pictures = [converse(random, "picture", utterances, voice) for _ in range(count)]
         yield f"picture{budget}", collate(tokenizer, pictures, budget, course.history)
@@ -127,6 +145,7 @@ def train(
     optimizer = torch.optim.AdamW(groups, lr=course.rate, betas=(0.9, 0.98))
     parameters: list[nn.Parameter] = [p for group in groups for p in group["params"]]  # type: ignore[attr-defined]
     losses: dict[str, float] = {}
+    emphasis = word_weights(tokenizer, course.emphasis)
     start = time.monotonic()
     model.train()
     for step in range(course.steps):
@@ -134,7 +153,7 @@ def train(
         for name, batch in draw_batches(random, tokenizer, utterances, voice or English(), course):
             with torch.autocast("cpu", torch.bfloat16):
                 logits, wanted = answer_logits(model, batch)
-            loss = functional.cross_entropy(logits, wanted)
+            loss = functional.cross_entropy(logits, wanted, emphasis if name.startswith("picture") else None)
             loss.backward()
             losses[name] = 0.95 * losses.get(name, float(loss)) + 0.05 * float(loss)
         apply_gradients(optimizer, parameters, course.rate * schedule(step, course.horizon or course.steps, 40))
@@ -143,6 +162,17 @@ def train(
             print(f"together {step + 1}/{course.steps} {shown}, {time.monotonic() - start:.0f} s", flush=True)
         if callable(after):
             after(step + 1)
+
+
+def word_weights(tokenizer: GemmaTokenizer, emphasis: float) -> Tensor:
+    """Weights of all tokens: in ten words of an answer about a picture only three depend on the picture."""
+    weights = torch.ones(len(tokenizer))
+    if emphasis != 1.0:
+        words = [form for word in (*COLOURS, *SHAPES, *BACKGROUNDS) for form in (f" {word}", word.capitalize())]
+        for text, weight in [(word, emphasis) for word in words] + [(str(digit), 0.2) for digit in range(10)]:
+            weights[tokenizer(text, add_special_tokens=False).input_ids] = weight
+        weights[tokenizer("An", add_special_tokens=False).input_ids] = emphasis
+    return weights
 
 
 def apply_gradients(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], rate: float) -> None:
