@@ -29,6 +29,8 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 TOWER_TARGETS = r".*(vision_tower|audio_tower)\..*\.linear|.*embed_(vision|audio)\.embedding_projection"
 TEXT = gguf.get_tensor_name_map(gguf.MODEL_ARCH.GEMMA4, 8)
 TOWERS = gguf.get_tensor_name_map(gguf.MODEL_ARCH.MMPROJ, 8)
+# A sum that float32 rounds onto the middle between two 16-bit numbers may then go either way, on both sides.
+TIE = 1 + 1e-9
 KINDS: dict[str, list[dict[str, Any]]] = {
     "plain": [{}],
     "rslora": [{"use_rslora": True}],
@@ -131,7 +133,7 @@ def test_a_merge_is_as_exact_as_pefts_or_more(kind: str, quantization: str, merg
     assert len(found.exact) >= 10
     for name, exact in found.exact.items():
         ours, theirs = (np.linalg.norm(side[name] - exact) for side in (found.ours, found.peft))
-        assert ours <= theirs, (name, ours, theirs)
+        assert ours <= theirs * TIE, (name, ours, theirs)
         # As near as the type allows, which no wrong scale could be.
         assert ours <= np.linalg.norm(exact) * (1e-7 if quantization == "F32" else 3e-3), name
 
@@ -147,7 +149,7 @@ def test_so_is_one_in_single_precision_and_the_bundled_one(
     assert len(found.exact) >= 10
     for tensor, exact in found.exact.items():
         ours, theirs = (np.linalg.norm(side[tensor] - exact) for side in (found.ours, found.peft))
-        assert ours <= theirs, (tensor, ours, theirs)
+        assert ours <= theirs * TIE, (tensor, ours, theirs)
 
 
 @pytest.mark.parametrize("kind", KINDS)
