@@ -1,6 +1,8 @@
-"""Ask llama.cpp what a GGUF would take, without its weights: `python dry_run.py FILE CONTEXT UBATCH OUTPUTS TYPE SWA_FULL`.
+"""Ask llama.cpp what a GGUF would take, without its weights.
 
-Prints one JSON object: the sizes in MiB that llama.cpp logs. A process of its own, because llama.cpp aborts on mistakes.
+Usage: python dry_run.py FILE CONTEXT UBATCH OUTPUTS TYPE SWA_FULL
+
+Prints one JSON object: the sizes in MiB that llama.cpp logs. A process of its own: llama.cpp aborts on mistakes.
 """
 
 from __future__ import annotations
