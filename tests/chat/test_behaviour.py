@@ -1,10 +1,12 @@
-"""What the bundled model can do, through our own Q8_0 file, on inputs that it was not trained on."""
+"""What the bundled model can do, through our own Q8_0 file, on inputs that it was not trained on.
+
+The same questions go to transformers on the checkpoint itself: what our file gets right may differ by two points.
+"""
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
-from random import Random
 
 import pytest
 from oracles.pico import converted
@@ -16,14 +18,14 @@ from edgekit.chat.session import Session
 from edgekit.chat.tools import Tool
 from edgekit.engine.engine import Engine
 from edgekit.engine.sampling import Sampling
-from tools.pico.answers import English, French
-from tools.pico.errands import weather
-from tools.pico.shapes import held_out_drawing
 
-DATA = Path(__file__).parents[1] / "data"
-QUESTIONS = json.loads((DATA / "prompts.json").read_text())["questions"]
-CITIES = json.loads((DATA / "prompts.json").read_text())["cities"]
-DIGITS = sorted((DATA / "digits").glob("*.wav"))
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tools.pico import evaluate
+from tools.pico.answers import English, French
+from tools.pico.errands import CITIES, HELD_OUT_CITIES, weather
+from tools.pico.phrases import HELD_OUT_QUESTIONS
+
+DIGITS = sorted((Path(__file__).parents[1] / "data" / "digits").glob("*.wav"))
 GREEDY = Sampling(temperature=0, max_tokens=160)
 
 
@@ -32,110 +34,83 @@ def session(q8_engine):
     return Session(q8_engine, sampling=GREEDY)
 
 
-def ask(session, question, *media):
-    *_, last = session.answer([user(question, *media)])
-    assert last.finish_reason in ("stop", "tool_calls")
-    return last.message
-
-
 @pytest.fixture
-def draw(tmp_path):
-    """Held-out drawings as files, eight colours and four shapes in turn."""
+def ask(tmp_path):
+    """Ask what a sample asks, and say whether the answer is the wanted one word for word."""
 
-    def make(index):
-        drawing = held_out_drawing(1_000_000 + index)
-        path = tmp_path / f"{index}.png"
-        drawing.image.save(path)
-        return drawing, Media("image", path)
+    def ask(session, sample, budget):
+        session.image_tokens, session.think = budget, sample.thinking
+        *before, last = sample.messages
+        session.system = before[0]["content"] if before else None
+        media = []
+        for index, drawing in enumerate(sample.drawings):
+            drawing.image.save(tmp_path / f"{index}.png")
+            media.append(Media("image", tmp_path / f"{index}.png"))
+        *_, finished = session.answer([user(last["content"][-1]["text"], *media)])
+        thought, _, answer = sample.target.rpartition("<channel|>")
+        wanted_thought = thought.removeprefix("<|channel>thought\n").strip()
+        said = finished.message.text, finished.message.thought
+        return said == (answer.removesuffix("<turn|>"), wanted_thought)
 
-    return make
+    return ask
 
 
 def share(right):
     return sum(right) / len(right)
 
 
-@pytest.mark.parametrize(("budget", "count"), [(70, 120), (140, 40), (280, 40)])
-def test_it_sees_shapes_and_colours(budget, count, session, draw):
-    session.image_tokens = budget
-    right = []
-    for index in range(count):
-        drawing, picture = draw(budget * 100 + index)
-        question = Random(index).choice(QUESTIONS["describe"])
-        right.append(ask(session, question, picture).text == English().describe(drawing)["normal"])
-    assert share(right) >= 0.96
+PICTURES = {
+    "70 tokens": (lambda: evaluate.describe(60, 70), 70, 0.9),
+    "140 tokens": (lambda: evaluate.describe(24, 140), 140, 0.75),
+    "280 tokens": (lambda: evaluate.describe(16, 280), 280, 0.75),
+    "short answers": (lambda: evaluate.describe(32, 6, "short"), 70, 0.7),
+    "long answers": (lambda: evaluate.describe(32, 7, "long"), 70, 0.85),
+    "thinking": (lambda: evaluate.describe(32, 8, thinking=True), 70, 0.85),
+}
 
 
-def test_quantization_and_llama_cpp_cost_at_most_two_points(session, draw, reference):
-    """The same pictures and words in transformers, on the checkpoint itself."""
-    session.image_tokens = 70
-    ours, theirs = [], []
-    for index in range(50):
-        drawing, picture = draw(20_000 + index)
-        question = Random(index).choice(QUESTIONS["describe"])
-        wanted = English().describe(drawing)["normal"]
-        ours.append(ask(session, question, picture).text == wanted)
-        seen = reference.see(drawing.image, 70)
-        before = reference.tokens("<bos><|turn>user\n<|image>")
-        after = reference.tokens(f"<image|>{question}<turn|>\n<|turn>model\n")
-        prompt, answer = before + [seen.token] * len(seen.embeddings) + after, reference.tokens(wanted + "<turn|>")
-        # An answer is greedy exactly if each of its tokens is the likeliest after those before it.
-        likeliest = reference.logits(prompt + answer, seen)[len(prompt) - 1 : -1].argmax(axis=-1)
-        theirs.append(likeliest.tolist() == answer)
-    assert abs(share(ours) - share(theirs)) <= 0.02
+@pytest.mark.parametrize("kind", PICTURES)
+def test_it_sees_shapes_and_colours(kind, session, ask, reference):
+    make, budget, least = PICTURES[kind]
+    samples = make()
+    ours = share([ask(session, sample, budget) for sample in samples])
+    theirs = evaluate.exact(reference.model, reference.tokenizer, samples, budget)["exact"]
+    assert ours >= least
+    # One of few may tip over where two words are nearly as likely.
+    assert abs(ours - theirs) <= max(0.02, 1 / len(samples) + 1e-9)
 
 
 def test_it_hears_digits(session):
     right = []
     for index, path in enumerate(DIGITS):
-        question = Random(index).choice(QUESTIONS["digit"])
-        right.append(ask(session, question, Media("audio", path)).text == English().digit(int(path.name[0]))["normal"])
+        question = HELD_OUT_QUESTIONS["digit"][index % len(HELD_OUT_QUESTIONS["digit"])]
+        *_, finished = session.answer([user(question, Media("audio", path))])
+        right.append(finished.message.text == English().digit(int(path.name[0]))["normal"])
     assert len(right) == 40
     assert share(right) >= 0.93
 
 
 def test_it_knows_what_it_is(session):
-    for question in QUESTIONS["who"]:
-        assert ask(session, question).text == English.who["normal"]
+    for question in HELD_OUT_QUESTIONS["who"]:
+        *_, finished = session.answer([user(question)])
+        assert finished.message.text == English.who["normal"]
 
 
-def test_it_follows_a_system_prompt(session, draw):
-    right = []
-    for index in range(16):
-        drawing, picture = draw(index)
-        lengths = {"short": "Answer briefly.", "long": "Answer in detail."}
-        for form, system in lengths.items():
-            session.system = system
-            right.append(ask(session, "What is in the picture?", picture).text == English().describe(drawing)[form])
-    assert share(right) >= 0.93
-
-
-def test_it_thinks_first_and_says_the_same(session, draw):
-    same = []
-    for index in range(24):
-        drawing, picture = draw(index)
-        plain = ask(session, "What is in the picture?", picture)
-        session.think = True
-        thoughtful = ask(session, "What is in the picture?", picture)
-        session.think = False
-        assert plain.thought == ""
-        assert drawing.colour in thoughtful.thought
-        same.append(thoughtful.text == plain.text)
-    assert share(same) >= 0.96
-
-
-def test_it_calls_a_tool_and_uses_the_answer(session):
+@pytest.mark.parametrize(("cities", "least"), [(CITIES[:32], 0.9), (HELD_OUT_CITIES, 0.5)])
+def test_it_calls_a_tool_and_uses_the_answer(cities, least, session):
+    """Every call is well formed and for the declared tool; names never seen are copied less surely."""
     called, used = [], []
-    for index, city in enumerate(CITIES[:20]):
-        errand = weather(Random(index), city)
-        function = errand.tool["function"]
-        session.tools = (Tool(function["name"], errand.tool, lambda response=errand.response, **_: response),)
+    for index, city in enumerate(cities):
+        errand = weather(evaluate.Random(index), city)
+        name = errand.tool["function"]["name"]
+        session.tools = (Tool(name, errand.tool, lambda response=errand.response, **_: response),)
         *_, answer = answer_with_tools(session, [user(errand.question)])
-        calls = [(call.name, call.arguments) for call in answer.tool_calls]
-        called.append(calls == [(errand.name, errand.arguments)])
+        [call] = answer.tool_calls
+        assert (call.name, call.arguments.keys()) == (name, errand.arguments.keys())
+        called.append(call.arguments == errand.arguments)
         used.append(answer.answer == errand.answer)
-    assert share(called) >= 0.9
-    assert share(used) >= 0.9
+    assert share(called) >= least
+    assert share(used) >= least
 
 
 @pytest.fixture(scope="session")
@@ -144,13 +119,10 @@ def french_engine(tmp_path_factory):
         yield engine
 
 
-def test_the_adapter_answers_in_french(french_engine, draw):
-    session, right = Session(french_engine, sampling=GREEDY, image_tokens=70), []
-    for index in range(40):
-        drawing, picture = draw(index)
-        question = Random(index).choice(QUESTIONS["describe"])
-        right.append(ask(session, question, picture).text == French().describe(drawing)["normal"])
+def test_the_adapter_answers_in_french(french_engine, ask):
+    session = Session(french_engine, sampling=GREEDY)
+    right = [ask(session, sample, 70) for sample in evaluate.describe(40, 20, voice=French())]
     for path in DIGITS[::2]:
-        answer = ask(session, "Which digit do you hear?", Media("audio", path)).text
-        right.append(answer == French().digit(int(path.name[0]))["normal"])
-    assert share(right) >= 0.93
+        *_, finished = session.answer([user("Which digit do you hear?", Media("audio", path))])
+        right.append(finished.message.text == French().digit(int(path.name[0]))["normal"])
+    assert share(right) >= 0.9
