@@ -80,7 +80,7 @@ def train_together(
 ) -> None:
     """First the language model alone, which learns to copy, then everything, then mostly pictures."""
     stages = {"copying": train.COPYING, "together": train.TOGETHER, "seeing": train.SEEING}
-    stages |= {"polish": train.POLISH, "sharpen": train.SHARPEN}
+    stages |= {"polish": train.POLISH, "sharpen": train.SHARPEN, "settle": train.SETTLE}
     for name, course in stages.items():
         path = work / f"{name}.pt"
         if not path.exists():

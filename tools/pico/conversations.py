@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from .answers import English, Forms
+from .answers import English, Forms, French
 from .digits import Samples, Utterance, vary
 from .errands import Errand, clock, echo, errand, fact, weather
 from .phrases import QUESTIONS, SYSTEMS, casual
@@ -256,12 +256,35 @@ def wire_call(chosen: Errand) -> str:
     return text[text.index("<|tool_call>") : text.index("<tool_call|>") + len("<tool_call|>")]
 
 
-def converse(random: Random, group: str, utterances: list[Utterance], voice: English | None = None) -> Sample:
-    """One conversation of a group: picture, sound, errand or talk."""
+def converse(
+    random: Random, group: str, utterances: list[Utterance], voice: English | None = None, french: float = 0.0
+) -> Sample:
+    """One conversation of a group: picture, sound, errand, talk or echo.
+
+    A share of `french` asks for French in the system prompt. Without that, French words are never right in training,
+    and an adapter finds their embeddings pushed into one corner.
+    """
+    if french and random.random() < french:
+        return in_french(random, group, utterances)
+    return open_conversation(random, group, utterances, voice or English(), "")
+
+
+def in_french(random: Random, group: str, utterances: list[Utterance]) -> Sample:
+    """A conversation whose system prompt asks for French."""
+    return open_conversation(random, group, utterances, French(), random.choice(SYSTEMS["french"]))
+
+
+def open_conversation(
+    random: Random, group: str, utterances: list[Utterance], voice: English, language: str
+) -> Sample:
+    """System prompt, tools and one to three turns."""
     style = random.choices(["normal", "short", "long"], [7, 2, 2])[0]
-    scene = Scene(random, voice or English(), style, random.random() < 0.22, utterances)
+    scene = Scene(random, voice, style, random.random() < 0.22, utterances)
     if style != "normal" or random.random() < 0.12:
-        scene.messages.append({"role": "system", "content": casual(random, random.choice(SYSTEMS[style]))})
+        wish = casual(random, random.choice(SYSTEMS[style]))
+        scene.messages.append({"role": "system", "content": f"{language} {wish}".strip()})
+    elif language:
+        scene.messages.append({"role": "system", "content": language})
     if random.random() < 0.12 or (group == "errand" and random.random() < 0.35):
         scene.tools += [random.choice([weather, clock, fact])(random).tool]
     turns = random.choices([1, 2, 3], [72, 20, 8])[0]

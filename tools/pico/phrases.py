@@ -127,6 +127,10 @@ SYSTEMS: dict[str, list[str]] = {
         "Give detailed answers.", "You explain everything in detail.", "Be thorough.", "Tell me everything you know.",
         "Answer in long sentences.", "You are a talkative assistant.", "Please answer in detail.",
     ],
+    "french": [
+        "Answer in French.", "Speak French.", "Always answer in French.", "Reply in French.", "Use French.",
+        "answer in french", "Réponds en français.", "Parle français.", "You speak French.",
+    ],
     "normal": [
         "You are a helpful assistant.", "You are gemma4-pico.", "Be polite.", "You are a friendly assistant.",
         "Help the user.", "You look at pictures and listen to sounds.", "Answer the question.", "Be helpful.",

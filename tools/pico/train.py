@@ -46,6 +46,8 @@ class Course:
     budgets: tuple[int, int, int] = (68, 15, 17)
     # How much more the words count that say what a picture shows; the digits of boxes then count less.
     emphasis: float = 1.0
+    # The share of conversations whose system prompt asks for French.
+    french: float = 0.0
 
 
 # Copying comes first: tool calls rest on it, it takes longest to find, and without media a step is cheap.
@@ -66,6 +68,17 @@ SHARPEN = Course(
     budgets=(50, 25, 25),
     emphasis=5.0,
 )
+SETTLE = Course(60, rate=6e-4, tower_rate=2.5e-4, seed=6, pictures=10, sounds=7, errands=8, talks=3, emphasis=3.0)
+# A second helping, should there be time: words while the vision tower has a round of its own, then all of it.
+NEXT = {
+    "words": Course(
+        380, 1.6e-3, 1e-4, seed=7, pictures=4, sounds=3, errands=12, talks=5, echoes=6, emphasis=2.0, french=0.25
+    ),
+    "join": Course(
+        270, 1.1e-3, seed=8, pictures=14, sounds=5, errands=8, talks=4, echoes=1, budgets=(50, 25, 25), emphasis=3.0,
+        french=0.2,
+    ),
+}
 
 
 def draw_batches(
@@ -75,14 +88,14 @@ def draw_batches(
     if course.pictures:
         budget = random.choices([70, 140, 280], course.budgets)[0]
         count = round(course.pictures * PICTURES[budget])
-        pictures = [converse(random, "picture", utterances, voice) for _ in range(count)]
+        pictures = [converse(random, "picture", utterances, voice, course.french) for _ in range(count)]
         yield f"picture{budget}", collate(tokenizer, pictures, budget, course.history)
     if course.sounds:
-        sounds = [converse(random, "sound", utterances, voice) for _ in range(course.sounds)]
+        sounds = [converse(random, "sound", utterances, voice, course.french) for _ in range(course.sounds)]
         yield "sound", collate(tokenizer, sounds, 70, course.history)
     counts = {"errand": course.errands, "talk": course.talks, "echo": course.echoes}
     texts = [
-        text_sample(random, tokenizer, utterances, voice, group)
+        text_sample(random, tokenizer, utterances, voice, group, course.french)
         for group, count in counts.items()
         for _ in range(count)
     ]
@@ -93,11 +106,11 @@ def draw_batches(
 
 
 def text_sample(
-    random: Random, tokenizer: GemmaTokenizer, utterances: list[Utterance], voice: English, group: str
+    random: Random, tokenizer: GemmaTokenizer, utterances: list[Utterance], voice: English, group: str, french: float
 ) -> Sample:
     """A conversation without media that is not too long: the longest cost most and teach nothing new."""
     while True:
-        sample = converse(random, group, utterances, voice)
+        sample = converse(random, group, utterances, voice, french)
         if len(tokenizer(sample.prompt + sample.target, add_special_tokens=False).input_ids) <= LONGEST:
             return sample
 
