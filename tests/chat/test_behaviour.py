@@ -101,7 +101,7 @@ def test_it_knows_what_it_is(session):
 @pytest.mark.parametrize(("cities", "least"), [(CITIES[:32], 0.9), (HELD_OUT_CITIES, 0.5)])
 def test_it_calls_a_tool_and_uses_the_answer(cities, least, session):
     """Calls are well formed and for the declared tool; names never seen are copied less surely."""
-    shaped, called, used = [], [], []
+    shaped, copied, used = [], [], []
     for index, city in enumerate(cities):
         errand = weather(evaluate.Random(index), city)
         name = errand.tool["function"]["name"]
@@ -111,10 +111,10 @@ def test_it_calls_a_tool_and_uses_the_answer(cities, least, session):
         shaped.append(
             [(called_name, given.keys()) for called_name, given in calls] == [(name, errand.arguments.keys())]
         )
-        called.append(calls == [(name, errand.arguments)])
+        copied.append(calls == [(name, errand.arguments)])
         used.append(answer.answer == errand.answer)
     assert share(shaped) >= 0.9
-    assert share(called) >= least
+    assert share(copied) >= least
     assert share(used) >= least
 
 
