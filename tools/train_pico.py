@@ -26,7 +26,7 @@ from tools.pico.conversations import corpus
 from tools.pico.digits import Utterance, held_out_utterances, training_utterances
 
 AUDIO_STEPS = 280
-FRENCH = train.Course(230, rate=5e-3, seed=7, pictures=7, sounds=4, errands=3, talks=10)
+FRENCH = train.Course(170, 3e-3, 0.0, seed=7, pictures=8, sounds=5, errands=4, talks=8, emphasis=2.0)
 # A first round from nothing, then rounds on hard pictures only, each with a fresh classifier and optimizer.
 VISION_ROUNDS: list[dict[str, Any]] = [
     {"steps": 520, "seed": 0},
@@ -34,6 +34,7 @@ VISION_ROUNDS: list[dict[str, Any]] = [
     {"steps": 320, "seed": 2, "begin": 0.75, "rate": 1.0e-3},
     {"steps": 230, "seed": 3, "begin": 0.75, "rate": 0.8e-3, "head_steps": 30},
 ]
+LAST_VISION_ROUND: dict[str, Any] = {"steps": 480, "seed": 5, "begin": 0.75, "rate": 1.0e-3, "head_steps": 40}
 
 
 class Vocabulary(French):
@@ -78,15 +79,25 @@ def train_together(
     heard: list[Utterance],
     work: Path,
 ) -> None:
-    """First the language model alone, which learns to copy, then everything, then mostly pictures."""
+    """The language model alone, which learns to copy; then everything; then words and pictures apart, and together."""
     stages = {"copying": train.COPYING, "together": train.TOGETHER, "seeing": train.SEEING}
     stages |= {"polish": train.POLISH, "sharpen": train.SHARPEN, "settle": train.SETTLE}
-    for name, course in stages.items():
+    for name, course in (stages | train.NEXT).items():
         path = work / f"{name}.pt"
         if not path.exists():
+            if name == "join":
+                more_vision(pico, work / "settle.pt")
             train.train(pico, words, heard, course)
             torch.save(pico.state_dict(), path)
         pico.load_state_dict(torch.load(path))
+
+
+def more_vision(pico: Gemma4ForConditionalGeneration, before: Path) -> None:
+    """Another round for the tower, from where it was before the course of words."""
+    prefix = "model.vision_tower."
+    state = {k.removeprefix(prefix): v for k, v in torch.load(before).items() if k.startswith(prefix)}
+    pico.model.vision_tower.load_state_dict(state)
+    towers.train_vision(pico, **LAST_VISION_ROUND)
 
 
 def reload(folder: Path) -> Gemma4ForConditionalGeneration:

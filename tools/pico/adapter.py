@@ -9,7 +9,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import Gemma4ForConditionalGeneration
 
-RANK = 16
+RANK = 8
 # Only the language model: PEFT cannot wrap the towers' clippable linears, and French is a matter of words.
 TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 

@@ -15,7 +15,7 @@ from .answers import English, French
 from .batch import collate
 from .conversations import Sample, Scene, wire_call
 from .digits import Utterance, as_heard
-from .errands import HELD_OUT_CITIES, Errand, clock, errand, fact, invented, weather
+from .errands import CITIES, HELD_OUT_CITIES, Errand, clock, errand, fact, invented, weather
 from .phrases import HELD_OUT_QUESTIONS, SYSTEMS
 from .shapes import Drawing, held_out_drawing
 from .tokenizer import special_text_id
@@ -124,6 +124,23 @@ def errands(
     return samples
 
 
+def plain_errands(answered: bool) -> list[Sample]:
+    """The tool of every tutorial: get_weather with a city, and cities that everybody knows."""
+    samples = []
+    for index, city in enumerate(CITIES[:60]):
+        random = Random(f"plain {index}")
+        chosen = weather(random, city)
+        while chosen.name != "get_weather" or chosen.arguments != {"city": city}:
+            chosen = weather(random, city)
+        messages = [{"role": "user", "content": f"What is the weather in {city}?"}]
+        scene = Scene(random, English(), "normal", False, [], messages, [chosen.tool])
+        if answered:
+            scene.call_and_answer(chosen)
+        target = chosen.answer + "<turn|>" if answered else wire_call(chosen) + "<|tool_response>"
+        samples.append(Sample("tool", scene.messages, target, scene.tools))
+    return samples
+
+
 @torch.no_grad()
 def exact(
     model: Model, tokenizer: GemmaTokenizer, samples: list[Sample], budget: int = 70, show: int = 0
@@ -210,6 +227,8 @@ def everything(
     note("digit, thinking", digits(heard[: count // 2], thinking=True))
     note("talk about itself", talk())
     note("missing picture or sound", missing())
+    note("get_weather call, known city", plain_errands(False))
+    note("get_weather answer, known city", plain_errands(True))
     for maker in (weather, clock, fact, errand):
         note(f"tool call, {maker.__name__}", errands(count, 9, maker, False))
         note(f"tool answer, {maker.__name__}", errands(count, 10, maker, True))
