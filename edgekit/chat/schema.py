@@ -34,7 +34,10 @@ def declare(function: Callable[..., Any]) -> dict[str, Any]:
     about, described, returns = _read_docstring(inspect.getdoc(function) or "")
     if not about:
         raise SchemaError(f"{name} has no docstring: say what it does and what its arguments mean")
-    hints = get_type_hints(function)
+    try:
+        hints = get_type_hints(function)
+    except (NameError, TypeError, SyntaxError) as problem:
+        raise SchemaError(f"{name}: a type hint cannot be read ({problem})") from None
     properties = {
         parameter: _property(name, parameter, hints, described) for parameter in inspect.signature(function).parameters
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 import runpy
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,15 @@ class Tool:
         return self.function(**arguments)
 
 
+def load_all(paths: Sequence[Path]) -> tuple[Tool, ...]:
+    """Return the tools of several files; FileError where two have one name."""
+    tools = tuple(tool for path in paths for tool in load_tools(path))
+    names = [tool.name for tool in tools]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise FileError(f"two tools are named {twice[0]}: the model could not tell them apart")
+    return tools
+
+
 def load_tools(path: Path) -> tuple[Tool, ...]:
     """Return the public functions of a Python file, in order; FileError where it cannot be used.
 
@@ -36,9 +47,10 @@ def load_tools(path: Path) -> tuple[Tool, ...]:
     if not path.is_file():
         raise FileError(f"no such file of tools: {path}")
     try:
-        names = runpy.run_path(str(path), run_name="edgekit_tools")
-    except Exception as problem:
-        raise FileError(f"{path} does not run: {type(problem).__name__}: {problem}") from problem
+        with _contained():
+            names = runpy.run_path(str(path), run_name="edgekit_tools")
+    except _ToolError as problem:
+        raise FileError(f"{path} does not run: {problem}") from problem
     functions = [
         value
         for name, value in names.items()
@@ -63,6 +75,23 @@ def call_tool(tools: tuple[Tool, ...], call: ToolCall) -> Message:
     if call.name not in by_name:
         return tool_result(call.name, {"error": f"there is no tool named {call.name}"})
     try:
-        return tool_result(call.name, by_name[call.name](call.arguments))
-    except Exception as problem:
-        return tool_result(call.name, {"error": f"{type(problem).__name__}: {problem}"})
+        with _contained():
+            return tool_result(call.name, by_name[call.name](call.arguments))
+    except _ToolError as problem:
+        return tool_result(call.name, {"error": str(problem)})
+
+
+class _ToolError(Exception):
+    """What a person's function raised, as text."""
+
+
+@contextmanager
+def _contained() -> Iterator[None]:
+    # A tool's print must not mix with answers and JSON, and its sys.exit() must not end edgekit.
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
+        raise _ToolError(f"{type(problem).__name__}: {problem}") from problem

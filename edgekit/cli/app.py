@@ -36,6 +36,7 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 could not, 2 wrong usage."""
+    _open_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("EDGEKIT_DEBUG"))
     if debug:
@@ -48,6 +49,13 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         output.error(_explain(problem))
         sys.exit(1)
+
+
+def _open_streams() -> None:
+    # Started with a stream closed, Python has None there; the next file opened would take its place and our output.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _explain(problem: Exception) -> str:

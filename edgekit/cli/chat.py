@@ -31,7 +31,10 @@ def command(
 ) -> None:
     """Talk with a model: text, pictures and sound, in this terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
-        raise EdgekitError("`edgekit chat` needs a terminal: use `edgekit run MODEL PROMPT` in pipes and scripts")
+        raise EdgekitError(
+            "`edgekit chat` needs stdin, stdout and stderr to be a terminal: "
+            "use `edgekit run MODEL PROMPT` in pipes and scripts"
+        )
     from edgekit.tui.app import ChatApp
     from edgekit.tui.attachment import read_attachment
 

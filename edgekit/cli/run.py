@@ -31,8 +31,8 @@ def command(
     context: Annotated[int | None, typer.Option(min=64, help="Tokens that the conversation may take.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens that the answer may take.")] = None,
     temperature: Annotated[float, typer.Option(min=0, help="0 always takes the likeliest word.")] = 1.0,
-    top_p: Annotated[float, typer.Option(min=0, max=1)] = 0.95,
-    top_k: Annotated[int, typer.Option(min=0)] = 64,
+    top_p: Annotated[float, typer.Option(min=0, max=1, help="Choose among the likeliest words of this share.")] = 0.95,
+    top_k: Annotated[int, typer.Option(min=0, help="Choose among so many likeliest words; 0 for all.")] = 64,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same answer.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,12 +43,12 @@ def command(
     from edgekit.chat.message import Media, user
     from edgekit.chat.models import find_plan
     from edgekit.chat.session import Session
-    from edgekit.chat.tools import load_tools
+    from edgekit.chat.tools import load_all
     from edgekit.engine.engine import Engine
     from edgekit.engine.sampling import Sampling
 
     media = [Media("image", path) for path in image or ()] + [Media("audio", path) for path in audio or ()]
-    tools = [function for path in tool or () for function in load_tools(path)]
+    tools = load_all(tool or ())
     with output.progress("Finding the model") as step:
         plan = find_plan(model, projector=projector, context=context, progress=step)
     with output.progress("Loading") as step:

@@ -11,7 +11,7 @@ from transformers.utils import get_json_schema
 
 from edgekit.chat.message import ToolCall
 from edgekit.chat.schema import SchemaError, declare
-from edgekit.chat.tools import call_tool, load_tools
+from edgekit.chat.tools import call_tool, load_all, load_tools
 from edgekit.errors import FileError
 
 
@@ -165,3 +165,39 @@ def test_files_that_hold_no_tools(text, match, tmp_path):
 def test_a_missing_file(tmp_path):
     with pytest.raises(FileError, match="no such file"):
         load_tools(tmp_path / "missing.py")
+
+
+def test_what_a_tool_prints_goes_to_stderr(tmp_path, capsys):
+    loud = tmp_path / "loud.py"
+    shout = 'def shout() -> str:\n    """Shout."""\n    print("inside")\n    return "done"\n'
+    loud.write_text(f'print("at the top")\n{shout}')
+    message = call_tool(load_tools(loud), ToolCall("shout", {}))
+    assert message.text == '"done"'
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "at the top\ninside\n")
+
+
+@pytest.mark.parametrize("line", ["raise SystemExit(3)", "class Own(BaseException): ...\nraise Own"])
+def test_a_file_of_tools_cannot_end_edgekit(line, tmp_path):
+    path = tmp_path / "tools.py"
+    path.write_text(line)
+    with pytest.raises(FileError, match="does not run"):
+        load_tools(path)
+
+
+def test_a_call_cannot_end_edgekit(tmp_path):
+    path = tmp_path / "tools.py"
+    path.write_text('import sys\ndef leave() -> str:\n    """Leave."""\n    sys.exit(3)\n')
+    assert "SystemExit" in call_tool(load_tools(path), ToolCall("leave", {})).text
+
+
+def test_a_type_that_is_not_there(tmp_path):
+    path = tmp_path / "tools.py"
+    path.write_text('def f(a: "Nope") -> str:\n    """Do.\n\n    Args:\n        a: It.\n    """\n')
+    with pytest.raises(FileError, match="Nope"):
+        load_tools(path)
+
+
+def test_two_tools_of_one_name(tool_file):
+    with pytest.raises(FileError, match="two tools are named"):
+        load_all([tool_file, tool_file])

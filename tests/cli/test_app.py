@@ -72,3 +72,10 @@ def test_debug_shows_the_traceback(monkeypatch):
 @pytest.mark.parametrize(("count", "text"), [(0, "0.0 MiB"), (3 << 19, "1.5 MiB"), (5 << 29, "2.50 GiB")])
 def test_sizes_read_as_people_read_them(count, text):
     assert output.size(count) == text
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_is_no_crash(environment, closed):
+    line = f"'{sys.executable}' -m edgekit pick --profile laptop-16gb {closed}"
+    result = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
