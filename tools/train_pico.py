@@ -26,7 +26,10 @@ from tools.pico.conversations import corpus
 from tools.pico.digits import Utterance, held_out_utterances, training_utterances
 
 AUDIO_STEPS = 280
-FRENCH = train.Course(170, 3e-3, 0.0, seed=7, pictures=8, sounds=5, errands=4, talks=8, emphasis=2.0)
+FRENCH = (
+    train.Course(170, 3e-3, 0.0, seed=7, pictures=8, sounds=5, errands=4, talks=8, emphasis=2.0),
+    train.Course(130, 3e-3, 0.0, 17, pictures=12, sounds=3, errands=3, talks=9, emphasis=2.0, budgets=(60, 20, 20)),
+)
 # A first round from nothing, then rounds on hard pictures only, each with a fresh classifier and optimizer.
 VISION_ROUNDS: list[dict[str, Any]] = [
     {"steps": 520, "seed": 0},
@@ -110,7 +113,8 @@ def train_french(
 ) -> Gemma4ForConditionalGeneration:
     """A LoRA adapter on the saved checkpoint."""
     wrapped = adapter.wrap(reload(folder))
-    train.train(wrapped.base_model.model, words, heard, FRENCH, French())
+    for course in FRENCH:
+        train.train(wrapped.base_model.model, words, heard, course, French())
     adapter.save_adapter(wrapped, out)
     merged: Gemma4ForConditionalGeneration = wrapped.merge_and_unload()
     return merged
