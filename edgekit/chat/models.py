@@ -20,6 +20,8 @@ from edgekit.hardware.probe import probe
 _CONTEXT = 8192
 # A model that reads pictures in both directions needs the largest of them in one batch.
 _LARGEST_PICTURE = 1120
+# So small a file computes faster on one thread than two can meet after every operation.
+_TINY = 64 << 20
 
 
 class Step(Protocol):
@@ -44,10 +46,7 @@ def find_plan(
     UnsupportedError with what to do.
     """
     found: Path | None = None
-    threads = None
     if name in DEMO_NAMES:
-        # So small a model computes faster on one thread than two can meet after every operation.
-        threads = 1
         model, found = demo_files(name, progress or _unheard)
     elif (variant := _variant(name)) and not Path(name).exists():
         model, found = _cached(variant, name.partition(":")[2])
@@ -58,6 +57,7 @@ def find_plan(
     causal = bool(header.keys.get("gemma4.embedding_length_per_layer_input"))
     batch = _LARGEST_PICTURE if projector and not causal else Plan.batch
     context = context or min(_CONTEXT, trained_context(header) or _CONTEXT)
+    threads = 1 if header.bytes < _TINY else None
     return suited(Plan(model, projector, context, batch, batch, threads=threads), header, probe())
 
 

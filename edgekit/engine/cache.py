@@ -65,8 +65,9 @@ class Cache:
         self.context = llama.llama_init_from_model(model, params)
         if not self.context:
             raise DoesNotFitError(f"a context of {plan.context} tokens cannot be made: {native.complaints()}")
-        self.size: int = llama.llama_n_ctx(self.context)
-        self._batch = plan.batch
+        # llama.cpp rounds the context up to whole pages of 256, but keeps a batch within what was asked for.
+        self.size: int = min(plan.context, llama.llama_n_ctx(self.context))
+        self._batch: int = min(plan.batch, llama.llama_n_batch(self.context))
         self._causal_pictures = causal_pictures
         self._memory = llama.llama_get_memory(self.context)
         self._entries: list[Entry] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgekit.engine.damage import check_blocks, check_numbers, impossible
+from edgekit.engine.towers import check_towers
 from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import Header, read_header
 
@@ -18,6 +20,13 @@ def check_model(path: Path) -> Header:
         raise FileError(f"{path} holds no model: it names no architecture or has no tensors")
     if architecture == _PROJECTOR:
         raise FileError(f"{path} is a projector: name the model it belongs to, and this one with --projector")
+    check_numbers(header)
+    blocks = check_blocks(header, f"{architecture}.block_count", "blk.")
+    shared = header.keys.get(f"{architecture}.attention.shared_kv_layers", 0)
+    if not blocks or not isinstance(shared, int) or shared >= blocks:
+        raise FileError(f"{path} is damaged: of {blocks} blocks {shared} share a cache; download or convert it again")
+    for kind in ("", "_swa"):
+        _check_rotation(header, architecture, kind)
     return header
 
 
@@ -32,6 +41,8 @@ def check_projector(path: Path, model: Header) -> Header:
         raise FileError(
             f"{path} belongs to another model: its embeddings have {widths} values, those of {model.path.name} {width}"
         )
+    check_numbers(header)
+    check_towers(header)
     return header
 
 
@@ -58,3 +69,11 @@ def projected_lengths(projector: Header) -> set[int]:
     """Return the widths of the embeddings that a projector makes of pictures and of sounds."""
     found = (projector.keys.get(f"clip.{tower}.projection_dim") for tower in ("vision", "audio"))
     return {length for length in found if isinstance(length, int)}
+
+
+def _check_rotation(header: Header, architecture: str, kind: str) -> None:
+    # Pairs of values within one head are turned.
+    turned = header.keys.get(f"{architecture}.rope.dimension_count{kind}", 2)
+    head = header.keys.get(f"{architecture}.attention.key_length{kind}", turned)
+    if not isinstance(turned, int) or not isinstance(head, int) or not 0 < turned <= head or turned % 2:
+        raise impossible(header, f"{architecture}.rope.dimension_count{kind}", turned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,8 +24,12 @@ IMAGE_TOKENS = (70, 140, 280, 560, 1120)
 CELL = 48
 SAMPLE_RATE = 16_000
 LONGEST_SOUND = 30
+# Pillow starts Ghostscript for EPS, and leaves the others to handlers or to Windows.
+_FOREIGN_FORMATS = {"EPS", "WMF", "BUFR", "GRIB", "HDF5"}
 # Shorter than one analysis frame of 20 ms there is nothing to hear, and mtmd computes with a negative length.
 _SHORTEST_SOUND = 0.1
+# Full volume is 1; squared in the spectrum, the largest floats become infinite.
+_LOUDEST = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +76,26 @@ def open_picture(path: Path, tokens: int = 280) -> Picture:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
-            image.load()
-            return prepare_picture(image, tokens)
+        with warnings.catch_warnings():
+            # Pillow's own limit: a small file may claim any size, and is unpacked whole.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_formats()) as image:
+                image.load()
+                return prepare_picture(image, tokens)
     except FileNotFoundError:
         raise FileError(f"no such picture: {path}") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise FileError(f"{path} is too large a picture: make it smaller than 89 megapixels") from None
     # Pillow raises many kinds for damaged files, SyntaxError and ValueError among them.
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
+    except (OSError, ValueError, SyntaxError) as problem:
         raise FileError(f"cannot read the picture {path}: {_first_line(problem)}") from None
+
+
+def _formats() -> list[str]:
+    from PIL import Image
+
+    Image.init()
+    return [name for name in Image.ID if name not in _FOREIGN_FORMATS]
 
 
 def prepare_picture(image: Image.Image, tokens: int = 280) -> Picture:
@@ -101,7 +118,21 @@ def _on_white(image: Image.Image) -> Image.Image:
     if "A" in image.getbands() or image.info.get("transparency") is not None:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    if image.mode[0] in "IF":
+        image = _to_8_bits(image)
     return image.convert("RGB")
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    import numpy as np
+    from PIL import Image
+
+    # Pillow cuts off what is over 255. Only the 16-bit modes say what white is: the others are judged by their values.
+    values = np.nan_to_num(np.asarray(image, np.float32)).clip(0)
+    brightest = float(values.max())
+    whites = [65_535.0] if image.mode.startswith("I;16") else [1.0, 255.0, 65_535.0]
+    white = next((white for white in whites if brightest <= white), brightest)
+    return Image.fromarray((values * (255 / white)).round().astype(np.uint8))
 
 
 def open_sound(path: Path) -> Sound:
@@ -109,21 +140,26 @@ def open_sound(path: Path) -> Sound:
     import av
     import numpy as np
 
+    if not path.is_file():
+        raise FileError(f"no such sound: {path}")
     try:
-        with av.open(str(path)) as container:
+        # FFmpeg takes any name with a colon for an address, and follows those inside playlists: files only.
+        with av.open(f"file:{path.absolute()}", options={"protocol_whitelist": "file"}) as container:
             if not container.streams.audio:
                 raise FileError(f"there is no sound in {path}")
             pieces = list(_samples(container))
-    except FileNotFoundError:
-        raise FileError(f"no such sound: {path}") from None
     except (av.FFmpegError, ValueError) as problem:
-        raise FileError(f"cannot read the sound {path}: {_first_line(problem)}") from None
+        reason = getattr(problem, "strerror", None) or _first_line(problem)
+        raise FileError(f"cannot read the sound {path}: {reason}; give a WAV, FLAC, MP3, M4A or Ogg file") from None
     samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
     seconds = len(samples) / SAMPLE_RATE
     if seconds > LONGEST_SOUND:
         raise UnsupportedError(f"{path} lasts over {LONGEST_SOUND} s, the most that Gemma 4 hears at once: cut it")
     if seconds < _SHORTEST_SOUND:
         raise FileError(f"{path} lasts {seconds:.2f} s: too short to hear anything")
+    # No number passes as false, too.
+    if not np.abs(samples).max() <= _LOUDEST:
+        raise FileError(f"{path} is damaged: some of its samples are no numbers or far too loud")
     return Sound(samples)
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from edgekit.engine import native
 from edgekit.engine.media import SAMPLE_RATE, Picture, Sound
 from edgekit.engine.native import llama, mtmd
+from edgekit.engine.towers import longest_side
 from edgekit.errors import FileError, UnsupportedError
+from edgekit.gguf_header import read_header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +54,7 @@ class Projector:
         self._context = mtmd.mtmd_init_from_file(os.fsencode(path), model, params)
         if not self._context:
             raise FileError(f"{path} is no projector for this model: {native.complaints()}")
+        self._longest_side = longest_side(read_header(path))
         self._width: int = llama.llama_model_n_embd_inp(model)
         self._encoded: OrderedDict[str, np.ndarray[Any, Any]] = OrderedDict()
 
@@ -73,6 +76,8 @@ class Projector:
 
     def prepare(self, media: Picture | Sound) -> MediaInput:
         """Return how a picture or a sound stands in a prompt, not yet encoded."""
+        if isinstance(media, Picture):
+            self._check_sides(media)
         bitmap = _bitmap(media)
         chunks = mtmd.mtmd_input_chunks_init()
         try:
@@ -84,6 +89,15 @@ class Projector:
         finally:
             mtmd.mtmd_input_chunks_free(chunks)
             mtmd.mtmd_bitmap_free(bitmap)
+
+    def _check_sides(self, picture: Picture) -> None:
+        # ggml would end the process.
+        height, width, _ = picture.pixels.shape
+        if self._longest_side and max(width, height) > self._longest_side:
+            raise UnsupportedError(
+                f"a picture this long and thin becomes {width}x{height} pixels, and the model sees at most "
+                f"{self._longest_side} along a side: cut the picture, or use fewer image tokens"
+            )
 
     def encode(self, media: MediaInput) -> np.ndarray[Any, Any]:
         """Return embeddings of shape (length, width of the model), float32; computed once per content."""

@@ -34,6 +34,12 @@ def test_a_file_with_its_projector_beside_it(q8_plan):
     assert find_plan(str(q8_plan.model), context=512).context == 512
 
 
+def test_tiny_models_compute_on_one_thread(q8_plan, monkeypatch):
+    assert find_plan(str(q8_plan.model)).threads == 1
+    monkeypatch.setattr("edgekit.chat.models._TINY", q8_plan.model.stat().st_size)
+    assert find_plan(str(q8_plan.model)).threads is None
+
+
 def test_the_projector_that_fits_is_chosen(q8_plan, tmp_path):
     model = shutil.copy(q8_plan.model, tmp_path / "gemma4-pico-Q8_0.gguf")
     assert find_plan(str(model)).projector is None

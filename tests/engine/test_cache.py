@@ -133,6 +133,16 @@ def test_an_answer_ends_with_the_context(q8_plan, words):
         assert len(engine.cache) <= 256
 
 
+def test_a_context_of_any_size_is_what_was_asked_for(q8_plan, words):
+    """llama.cpp rounds it up to 256 and keeps its batches within 100: a prompt longer than these must be cut."""
+    with Engine.open(replace(q8_plan, context=100)) as engine:
+        assert engine.context == 100
+        read(engine, [words[:99]])
+        assert len(write(engine, Sampling(seed=1))) <= 1
+    with Engine.open(replace(q8_plan, context=300)) as engine:
+        assert read(engine, [words[:150]])[-1] == 150
+
+
 def test_a_prompt_that_ends_with_a_picture_is_refused(engine):
     picture = engine.prepare(prepare_picture(Image.new("RGB", (50, 50)), 70))
     with pytest.raises(EdgekitError, match="ends with a picture"):

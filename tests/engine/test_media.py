@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import wave
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -142,3 +145,83 @@ def test_what_is_neither_picture_nor_sound(open_it, tmp_path):
         with pytest.raises(FileError) as problem:
             open_it(tmp_path / name)
         assert "\n" not in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("mode", "values"),
+    [("I;16", np.uint16), ("I", np.int32), ("F", np.float32)],
+)
+def test_grey_of_more_than_8_bits(mode, values):
+    ramp = np.linspace(0, 65_535, 256).round()
+    image = Image.fromarray(np.tile(ramp, (256, 1)).astype(values))
+    assert image.mode == mode
+    plain = Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (256, 1)))
+    assert np.array_equal(prepare_picture(image, 70).pixels, prepare_picture(plain, 70).pixels)
+
+
+def test_grey_from_0_to_1():
+    grey = Image.fromarray(np.full((48, 48), 0.5, np.float32))
+    bright = Image.fromarray(np.ones((48, 48), np.float32))
+    assert prepare_picture(grey, 70).pixels.mean() == 128
+    assert prepare_picture(bright, 70).pixels.min() == 255
+
+
+def test_a_picture_of_too_many_pixels(tmp_path, recwarn):
+    Image.new("1", (10_000, 9_000)).save(tmp_path / "huge.png")
+    with pytest.raises(FileError, match="too large a picture: make it smaller than 89 megapixels"):
+        open_picture(tmp_path / "huge.png")
+    assert not recwarn.list
+
+
+def test_no_picture_starts_another_program(tmp_path, monkeypatch):
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", None)
+    noise(100, 100).save(tmp_path / "page.eps")
+    with pytest.raises(FileError, match="cannot identify"):
+        open_picture(tmp_path / "page.eps")
+
+
+def test_a_sound_is_a_file_and_no_address(tmp_path):
+    """Neither given as an address nor named inside a playlist."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a.wav"
+        (tmp_path / "list.m3u8").write_text(
+            f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{address}\n#EXT-X-ENDLIST\n"
+        )
+        for path in (Path(address), tmp_path / "list.m3u8"):
+            with pytest.raises(FileError):
+                open_sound(path)
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_a_sound_with_a_colon_in_its_name(tmp_path):
+    save_wave(tmp_path / "http:a #1?.wav", tone(1, 16_000), 16_000)
+    assert len(open_sound(tmp_path / "http:a #1?.wav").samples) == 16_000
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_samples_that_are_no_numbers(value, tmp_path):
+    samples = tone(1, 16_000).astype("<f4")
+    samples[100] = value
+    with av.open(str(tmp_path / "a.wav"), "w") as container:
+        stream = container.add_stream("pcm_f32le", rate=16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
+        frame.sample_rate = 16_000
+        container.mux(stream.encode(frame))
+    with pytest.raises(FileError, match="no numbers"):
+        open_sound(tmp_path / "a.wav")
+
+
+def test_what_sounds_may_be(tmp_path):
+    (tmp_path / "text").write_text("neither")
+    with pytest.raises(FileError, match="give a WAV") as problem:
+        open_sound(tmp_path / "text")
+    assert "Errno" not in str(problem.value)
+
+
+def test_a_picture_longer_than_the_table_of_positions(q8_engine):
+    """840 patches a side in the bundled model."""
+    assert q8_engine.prepare(prepare_picture(noise(5000, 40), 560)).length <= 560
+    with pytest.raises(UnsupportedError, match="at most 13440 along a side"):
+        q8_engine.prepare(prepare_picture(noise(5000, 40), 1120))
