@@ -45,15 +45,34 @@ def command(
     from dataclasses import replace
 
     from edgekit.cli import convert_view
+    from edgekit.cli.interrupt import orderly_termination
     from edgekit.convert.job import ConvertJob, convert
 
+    _check_quantizations(quant or [], projector)
     job = ConvertJob(checkpoint, out or Path(), tuple(adapter or ()), tuple(quant or ("Q8_0",)), projector, name)
     if out is None:
         # The Hub's own convention for a repository of GGUF files.
         job = replace(job, out=Path(f"{job.file_name}-GGUF"))
-    with output.progress("Converting") as step:
+    with orderly_termination(), output.progress("Converting") as step:
         result = convert(job, step, dry_run=dry_run)
+    for warning in result.warnings:
+        output.hint(warning)
     if json:
         output.json_object(result)
     else:
         convert_view.show(result, dry_run=dry_run)
+
+
+def _check_quantizations(asked: list[str], projector: str) -> None:
+    from edgekit.convert.mixture import PROJECTOR_QUANTIZATIONS, check_quantization
+    from edgekit.errors import UnsupportedError
+
+    option = "--quant"
+    try:
+        for name in asked:
+            check_quantization(name)
+        option = "--projector"
+        if projector not in ("auto", "none"):
+            check_quantization(projector, PROJECTOR_QUANTIZATIONS)
+    except UnsupportedError as problem:
+        raise typer.BadParameter(str(problem), param_hint=option) from problem

@@ -1,4 +1,4 @@
-"""Ctrl+C as an event that native code can be stopped by."""
+"""Signals: Ctrl+C as an event that native code can be stopped by, and an end that still cleans up."""
 
 from __future__ import annotations
 
@@ -36,3 +36,27 @@ def interruptible() -> Iterator[threading.Event]:
         writer.close()
         watcher.join()
         reader.close()
+
+
+class _Terminated(BaseException):
+    """SIGTERM has come; like KeyboardInterrupt, nothing that handles errors handles it."""
+
+
+@contextmanager
+def orderly_termination() -> Iterator[None]:
+    """Let SIGTERM unwind the body as Ctrl+C does, so that half-made files are removed; then end by that signal."""
+
+    def unwind(*_: object) -> None:
+        # A second one must not stop the cleaning up.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise _Terminated
+
+    handler = signal.signal(signal.SIGTERM, unwind)
+    try:
+        yield
+    except _Terminated:
+        # Whoever sent it sees the exit status that it always gives.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from edgekit.convert.checkpoint import Weight, read_json
 from edgekit.convert.safetensors import SafetensorsFile
 from edgekit.errors import AdapterError, FileError
 
+CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 
 # Settings of adapter_config.json that change what a merge must do, and what they are called.
@@ -90,7 +92,7 @@ class Adapter:
         self.name = directory.name
         if not directory.is_dir():
             raise FileError(f"{directory} is no folder: name the folder of a PEFT adapter")
-        self.config = read_json(directory / "adapter_config.json", "name the folder of a PEFT adapter")
+        self.config = read_json(directory / CONFIG, "name the folder of a PEFT adapter")
         self._check_kind()
         self._file = self._open()
         try:
@@ -131,6 +133,8 @@ class Adapter:
 
     def _check_kind(self) -> None:
         kind = self.config.get("peft_type")
+        if not isinstance(kind, str):
+            raise AdapterError(f"{self.directory / CONFIG} has no peft_type: save the adapter again with peft")
         if kind != "LORA":
             raise AdapterError(f"{self.directory} is a {kind} adapter; edgekit merges LoRA: merge it with peft first")
         bias = self.config.get("bias", "none")
@@ -169,26 +173,24 @@ class Adapter:
 
     def _scale(self, module: str, key_a: str) -> float:
         name = re.sub(r"^base_model\.model\.", "", module)
-        rank = self._pattern("rank_pattern", name, self.config.get("r"))
-        alpha = self._pattern("alpha_pattern", name, self.config.get("lora_alpha"))
+        rank = self._pattern("rank_pattern", name, "r")
+        alpha = self._pattern("alpha_pattern", name, "lora_alpha")
         shape = self._file.entries[key_a].shape
         if rank <= 0 or not shape or shape[0] != rank:
             raise AdapterError(f"{self.directory}: {key_a} is {list(shape)}, adapter_config.json says rank {rank}")
         return float(alpha / math.sqrt(rank) if self.config.get("use_rslora") else alpha / rank)
 
-    def _pattern(self, setting: str, module: str, default: object) -> float:
+    def _pattern(self, setting: str, module: str, default: str) -> float:
         """Find a module's rank or alpha; a pattern matches a name or its end, and the first one wins, as in peft."""
         patterns = self.config.get(setting) or {}
         try:
-            value = next((patterns[key] for key in patterns if re.match(rf"(.*\.)?({key})$", module)), default)
+            matching = next((key for key in patterns if re.match(rf"(.*\.)?({key})$", module)), None)
+            value = self.config.get(default) if matching is None else patterns[matching]
         except (re.error, TypeError, AttributeError) as problem:
-            raise AdapterError(
-                f"{self.directory}: adapter_config.json's {setting} cannot be read ({problem})"
-            ) from problem
+            raise AdapterError(f"{self.directory}: {CONFIG}'s {setting} cannot be read ({problem})") from problem
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise AdapterError(
-                f"{self.directory}: adapter_config.json gives {module} {setting} {value!r}, which is no number"
-            )
+            blamed = default if matching is None else f"{setting} for {module}"
+            raise AdapterError(f"{self.directory}: {CONFIG}'s {blamed} is no number: {json.dumps(value)[:60]}")
         return value
 
     def _check_shape(self, delta: Delta, weight: Weight) -> None:
@@ -214,7 +216,9 @@ class Adapters:
         self._open = ExitStack()
         self.all: list[Adapter] = []
         try:
-            for directory in directories:
+            for number, directory in enumerate(directories):
+                if directory.resolve() in [earlier.resolve() for earlier in directories[:number]]:
+                    raise AdapterError(f"{directory} is given twice, and would count double: name each adapter once")
                 adapter = Adapter(directory)
                 self._open.callback(adapter.close)
                 if adapter.name in [other.name for other in self.all]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import gguf
@@ -10,8 +11,10 @@ from gguf import GGUFValueType, Keys
 
 from edgekit import __version__
 from edgekit.convert import keys
+from edgekit.convert.checkpoint import read_json
 from edgekit.errors import FileError
 
+_GENERATION = "generation_config.json"
 # The keys that edgekit adds to those of llama.cpp's converter, each with its reason.
 OWN_KEYS = {
     "edgekit.version": "which edgekit wrote the file, for reports of wrong conversions",
@@ -28,6 +31,8 @@ def general(directory: Path, name: str | None, parameters: int) -> dict[str, key
 
     `name` overrides the folder's; `parameters` is the number of weights in the file.
     """
+    if (directory / _GENERATION).is_file():
+        read_json(directory / _GENERATION, "copy it from the base model")
     try:
         found = gguf.Metadata.load(None, directory, name, parameters)
         # The gguf package learned to read this one after 0.19.
@@ -38,13 +43,20 @@ def general(directory: Path, name: str | None, parameters: int) -> dict[str, key
         # Serves as a table of keys and types only: it is never given a file.
         table = gguf.GGUFWriter(path=None, arch="")
         found.set_gguf_meta_model(table)
-    except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as problem:
-        raise FileError(f"{directory}: README.md or generation_config.json cannot be read ({problem})") from problem
-    return {
-        key: _value(entry.value, entry.type)
-        for key, entry in table.kv_data[0].items()
-        if key != Keys.General.ARCHITECTURE
-    }
+        entries = {key: entry for key, entry in table.kv_data[0].items() if key != Keys.General.ARCHITECTURE}
+        return {key: _value(entry.value, entry.type) for key, entry in entries.items()}
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        struct.error,
+    ) as problem:
+        raise FileError(
+            f"{directory}: the head of README.md or a value in {_GENERATION} is damaged: copy them from the base model"
+        ) from problem
 
 
 def _value(value: object, type: GGUFValueType) -> keys.Value:
@@ -52,7 +64,10 @@ def _value(value: object, type: GGUFValueType) -> keys.Value:
         return keys.array(GGUFValueType.STRING, [str(item) for item in value])
     if not isinstance(value, (bool, int, float, str)):
         raise TypeError(f"{value!r} is no value for a key")
-    return keys.Value(type, (value,))
+    made = keys.Value(type, (value,))
+    # Fails here, where the culprit is known, and not when the header is made.
+    keys.encode(made)
+    return made
 
 
 def own(base: str, adapters: list[tuple[str, str]], ledger: list[str]) -> dict[str, keys.Value]:

@@ -31,6 +31,7 @@ from edgekit.convert.target import Group, Target, target
 from edgekit.convert.whole_file import WholeFile, remove_leftovers
 from edgekit.errors import FileError, UnsupportedError
 
+_NO_TEMPLATE = "no chat template: chat and run will refuse this file; copy chat_template.jinja from the base model"
 Kind = Literal["text", "projector", "drafter", "checkpoint", "onnx", "modelfile"]
 
 
@@ -50,9 +51,9 @@ class ConvertJob:
     @property
     def file_name(self) -> str:
         """What the files are called, before quantization and ending."""
-        if self.name is not None and self.name != Path(self.name).name:
-            raise UnsupportedError(f"{self.name!r} is no name for a file: leave out the folder, or give it with --out")
-        return self.name or "-".join(_named(folder).name for folder in (self.checkpoint, *self.adapters))
+        if self.name is not None:
+            return _file_name(self.name)
+        return "-".join(_named(folder).name for folder in (self.checkpoint, *self.adapters))
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class ConvertResult:
     seconds: float = 0.0
     # The largest resident size of the process so far, in bytes.
     peak_memory: int = 0
+    # What the files will lack, each in a sentence.
+    warnings: list[str] = field(default_factory=list)
 
 
 def convert(job: ConvertJob, progress: Progress = silent, *, dry_run: bool = False) -> ConvertResult:
@@ -88,7 +91,9 @@ def convert(job: ConvertJob, progress: Progress = silent, *, dry_run: bool = Fal
     with Checkpoint(job.checkpoint) as checkpoint, Adapters(job.adapters) as adapters:
         conversion = _Conversion(job, checkpoint, adapters)
         outputs = conversion.plan() if dry_run else conversion.run(progress)
-        return ConvertResult(outputs, conversion.merging.ledger(), time.monotonic() - start, peak_memory())
+        return ConvertResult(
+            outputs, conversion.merging.ledger(), time.monotonic() - start, peak_memory(), conversion.warnings
+        )
 
 
 class _Conversion:
@@ -107,6 +112,8 @@ class _Conversion:
         )
         self.groups = self._groups()
         self.modelfile = self._modelfile()
+        self.warnings = [] if self.model.has_template else [_NO_TEMPLATE]
+        _check_replaceable([output.path for output in self.plan()])
         check_room(job.out, sum(target.bytes for target in self._targets()) + len(self.modelfile))
 
     def plan(self) -> list[Output]:
@@ -129,7 +136,8 @@ class _Conversion:
     def _write(self, progress: Progress) -> list[Output]:
         plan = self.plan()
         with ExitStack() as stack:
-            files = {output.path: stack.enter_context(WholeFile(output.path)) for output in plan}
+            # They take their names in the reverse order, the Modelfile last: it must not name a file that is not there.
+            files = {output.path: stack.enter_context(WholeFile(output.path)) for output in reversed(plan)}
             writers = {t.path: GGUFWriter(files[t.path], t.header, t.tensors) for t in self._targets()}
             modelfile = plan[-1].path
             files[modelfile].write(self.modelfile)
@@ -159,6 +167,7 @@ class _Conversion:
         names = [check_quantization(name) for name in dict.fromkeys(self.job.quantizations)]
         made = [self._group("text", names, self.model.text, self.model.text_metadata())]
         if self.has_projector:
+            self.model.check_towers()
             asked = self.source.name if self.job.projector == "auto" else self.job.projector
             name = check_quantization(asked, PROJECTOR_QUANTIZATIONS)
             made.append(self._group("projector", [name], self.model.projector, self.model.projector_metadata()))
@@ -199,6 +208,22 @@ def _type_of(checkpoint: Checkpoint) -> GGMLQuantizationType:
 def _named(folder: Path) -> Path:
     """Return a path whose last part is the folder's name: `.` has none."""
     return folder.resolve() if folder.name in ("", "..") else folder
+
+
+def _file_name(name: str) -> str:
+    # Files whose names start with a dot are hidden, and nobody would find them.
+    if not name or name != Path(name).name or name.startswith("."):
+        raise UnsupportedError(
+            f"{name!r} is no name for a file: give one without a leading dot, and the folder with --out"
+        )
+    return name
+
+
+def _check_replaceable(paths: Sequence[Path]) -> None:
+    """Raise FileError where a folder has the name of a file to be written: it would be noticed only at the end."""
+    for path in paths:
+        if path.is_dir():
+            raise FileError(f"{path} is a folder where a file is to be written: choose another --out or --name")
 
 
 def _make_folder(folder: Path) -> list[Path]:

@@ -83,5 +83,5 @@ def _block(type: Type) -> int:
 def check_quantization(name: str, known: Collection[str] = tuple(FILE_TYPES)) -> str:
     """Return a quantization's name as GGUF spells it; raises UnsupportedError for one that edgekit does not make."""
     if name.upper() not in known:
-        raise UnsupportedError(f"edgekit makes {', '.join(known)} today, not {name}")
+        raise UnsupportedError(f"edgekit makes {', '.join(known)} today, not {name!r}")
     return name.upper()

@@ -34,7 +34,8 @@ class Modelfile:
         lines += ["TEMPLATE {{ .Prompt }}", f"RENDERER {self.renderer}", "PARSER gemma4"]
         lines += [f"PARAMETER {name} {value}" for name, value in self._parameters().items()]
         lines.append(f"REQUIRES {REQUIRES}")
-        if self.system is not None:
+        # An empty one would only take away what the model itself brings.
+        if self.system:
             lines.append(f'SYSTEM """{_quotable(self.system)}"""')
         return "\n".join(lines) + "\n"
 

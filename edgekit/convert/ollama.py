@@ -9,7 +9,7 @@ from edgekit.catalog.load import variants
 from edgekit.convert.modelfile import Modelfile
 from edgekit.convert.whole_file import WholeFile
 from edgekit.engine.check import check_model, check_projector
-from edgekit.errors import UnsupportedError
+from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import Header, read_header
 from edgekit.toml import read_toml
 
@@ -41,12 +41,13 @@ def modelfile_for(
 ) -> Modelfile:
     """Return the Modelfile for a model, to lie in `folder`; files below it are named relative to it.
 
-    Raises FileError where the projector belongs to another model, UnsupportedError for another kind of drafter.
+    Raises FileError where a file is missing or the projector belongs to another model,
+     UnsupportedError for another kind of drafter.
     """
     if projector:
         check_projector(projector, model)
-    if drafter and (kind := read_header(drafter).text("general.architecture")) not in _DRAFTERS:
-        raise UnsupportedError(f"{drafter} is a {kind}, no Gemma 4 drafter: those are made from -assistant checkpoints")
+    if drafter:
+        _check_drafter(drafter)
     width = model.keys.get(f"{_ARCHITECTURE}.embedding_length_per_layer_input")
     return Modelfile(
         model=_seen_from(folder, model.path),
@@ -55,6 +56,15 @@ def modelfile_for(
         drafter=_seen_from(folder, drafter) if drafter else None,
         system=system,
     )
+
+
+def _check_drafter(drafter: Path) -> None:
+    # The header's reader would advise `edgekit convert`, which makes no drafters.
+    if not drafter.is_file():
+        raise FileError(f"{drafter} is no file: name the GGUF of the MTP drafter, or leave out --drafter")
+    kind = read_header(drafter).text("general.architecture")
+    if kind not in _DRAFTERS:
+        raise UnsupportedError(f"{drafter} is a {kind}, no Gemma 4 drafter: those are made from -assistant checkpoints")
 
 
 def write_modelfile(path: Path, modelfile: Modelfile) -> None:

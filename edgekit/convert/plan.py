@@ -21,6 +21,8 @@ class TensorPlan:
     transform: Callable[[Floats], Floats] | None = None
     # The tensor itself, where it is computed and not read.
     values: Floats | None = None
+    # Whether infinity is a value like others: that of a bound where nothing is clipped.
+    unbounded: bool = False
 
     @property
     def height(self) -> int:

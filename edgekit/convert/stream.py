@@ -9,12 +9,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgekit.convert.gguf_file import GGUFWriter
 from edgekit.convert.merging import Merging
 from edgekit.convert.plan import TensorPlan
 from edgekit.convert.progress import Progress
 from edgekit.convert.quantize import quantize
+from edgekit.convert.safetensors import Floats
 from edgekit.convert.target import Group
+from edgekit.errors import FileError
 
 # Values in a block of rows: 4 MiB as float32, a few times that while it is worked on, for each thread. The same on
 # every machine, so that a merge rounds alike whatever the number of cores.
@@ -88,5 +92,14 @@ def _make(block: Block, group: Group, merging: Merging) -> list[memoryview]:
         rows = merging.apply(plan.weight.name, plan.weight.rows(block.start, block.stop), block.start)
     if plan.transform:
         rows = plan.transform(rows)
+    _check_values(plan, rows)
     rows = rows.reshape(block.stop - block.start, *plan.shape[1:])
-    return [quantize(target.tensors[block.index].type, rows, plan.name) for target in group.targets]
+    return [quantize(target.tensors[block.index].type, rows) for target in group.targets]
+
+
+def _check_values(plan: TensorPlan, rows: Floats) -> None:
+    """Raise FileError where rows hold NaN or infinity; a clipped layer's bound may be infinite."""
+    if np.isfinite(rows).all() or (plan.unbounded and not np.isnan(rows).any()):
+        return
+    name = plan.weight.name if plan.weight else plan.name
+    raise FileError(f"{name} holds NaN or infinity: the checkpoint is damaged or its training diverged")

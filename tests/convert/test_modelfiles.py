@@ -42,7 +42,7 @@ def test_it_says_what_gemma_4_needs() -> None:
 
 
 # Ollama drops what no printer prints, and reads both CR and LF as the end of a line.
-@given(st.text(st.characters(blacklist_categories=["Cc", "Cs"]) | st.sampled_from('"\n#')))
+@given(st.text(st.characters(blacklist_categories=["Cc", "Cs"]) | st.sampled_from('"\n#'), min_size=1))
 def test_any_system_text_comes_back_as_it_was_or_is_refused(system: str) -> None:
     try:
         text = Modelfile("a.gguf", system=system).text()
@@ -56,6 +56,10 @@ def test_any_system_text_comes_back_as_it_was_or_is_refused(system: str) -> None
     name, value = parse(text)[-1]
     assert name == "SYSTEM"
     assert value in (system, f"{system}\n")
+
+
+def test_an_empty_system_text_is_none() -> None:
+    assert Modelfile("a.gguf", system="").text() == Modelfile("a.gguf").text()
 
 
 def test_three_quotes_in_a_system_text_are_refused() -> None:
@@ -137,3 +141,6 @@ def test_the_command_refuses_what_is_no_gemma_4(converted: Path, tmp_path: Path,
         (tmp_path / "absent.gguf", "does not exist"),
     ]:
         assert reason in assert_one_line_error(edgekit("modelfile", path))
+    said = assert_one_line_error(edgekit("modelfile", converted / "mine-Q8_0.gguf", "--drafter", "/nope"))
+    assert "name the GGUF of the MTP drafter" in said
+    assert "edgekit convert" not in said

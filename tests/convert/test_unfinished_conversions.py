@@ -47,6 +47,24 @@ convert(ConvertJob(Path(sys.argv[1]), Path(sys.argv[2]), (), ("Q8_0",)), stall)
 """
 
 
+# The command, which stops at the first tensor of the projector, says so, and waits for a signal.
+STALLED_COMMAND = """
+import sys, time
+from contextlib import contextmanager
+from edgekit.cli import output
+from edgekit.cli.app import main
+@contextmanager
+def stalling(title):
+    def stall(done, total, text):
+        if text.startswith("mm."):
+            print("waiting", flush=True)
+            time.sleep(60)
+    yield stall
+output.progress = stalling
+main(["convert", sys.argv[1], "--out", sys.argv[2]])
+"""
+
+
 @pytest.mark.parametrize("name", ["x-Q8_0.gguf", "mmproj-x-BF16.gguf", "Modelfile"])
 def test_a_disk_that_is_full_while_writing_ends_in_one_line(
     name: str, checkpoint: Made, tmp_path: Path, environment: dict[str, str]
@@ -85,8 +103,8 @@ def test_too_little_room_is_said_before_anything_is_written(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def stalled(checkpoint: Path, out: Path) -> subprocess.Popen[str]:
-    line = [sys.executable, "-c", STALLED, str(checkpoint), str(out)]
+def stalled(checkpoint: Path, out: Path, code: str = STALLED) -> subprocess.Popen[str]:
+    line = [sys.executable, "-c", code, str(checkpoint), str(out)]
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "waiting\n", process.communicate()
@@ -104,6 +122,38 @@ def test_a_running_conversion_shows_no_file_and_an_interrupted_one_leaves_none(
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminated_conversion_leaves_nothing_and_ends_by_the_signal(checkpoint: Made, tmp_path: Path) -> None:
+    process = stalled(checkpoint("tiny"), tmp_path / "out", STALLED_COMMAND)
+    assert list((tmp_path / "out").iterdir())
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+    assert said == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["x-Q8_0.gguf", "mmproj-x-BF16.gguf", "Modelfile"])
+def test_a_folder_in_the_place_of_a_file_is_noticed_first(name: str, checkpoint: Made, tmp_path: Path) -> None:
+    (tmp_path / name / "inside").mkdir(parents=True)
+    with pytest.raises(FileError, match=f"{name} is a folder"):
+        convert(ConvertJob(checkpoint("tiny"), tmp_path, name="x"))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_the_modelfile_takes_its_name_last(checkpoint: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published = []
+    publish = WholeFile._publish
+
+    def remember(file: WholeFile) -> None:
+        published.append(file.path.name)
+        publish(file)
+
+    monkeypatch.setattr(WholeFile, "_publish", remember)
+    convert(ConvertJob(checkpoint("tiny"), tmp_path, name="x"))
+    assert published[-1] == "Modelfile"
+    assert len(published) == 3
 
 
 def test_what_a_killed_conversion_left_is_removed_by_the_next(checkpoint: Made, tmp_path: Path) -> None:

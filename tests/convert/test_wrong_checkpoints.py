@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from edgekit import paths
 from edgekit.cli.app import main
+from edgekit.convert.job import ConvertJob, convert
 
 Made = Callable[[str], Path]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -113,6 +114,47 @@ def nan(folder: Path) -> None:
     rewrite(folder / "model.safetensors", spoil)
 
 
+def spoil(name: str, value: float) -> Damage:
+    """Put a value into a tensor, into its middle where it has one."""
+
+    def replace(weights: dict[str, torch.Tensor]) -> None:
+        flat = weights[name].reshape(-1).clone()
+        flat[len(flat) // 2] = value
+        weights[name] = flat.reshape(weights[name].shape)
+
+    return lambda folder: rewrite(folder / "model.safetensors", replace)
+
+
+def without(name: str) -> Damage:
+    return lambda folder: rewrite(folder / "model.safetensors", lambda weights: weights.pop(name))
+
+
+def without_key(key: str) -> Damage:
+    def damage(folder: Path) -> None:
+        values = json.loads((folder / "config.json").read_text())
+        del values[key]
+        (folder / "config.json").write_text(json.dumps(values))
+
+    return damage
+
+
+# One of each kind: bare parameters, matrices, norms, biases, bounds, projections.
+OF_TOWERS = [
+    "model.embed_audio.embedding_projection.weight",
+    "model.embed_vision.embedding_projection.weight",
+    "model.vision_tower.patch_embedder.position_embedding_table",
+    "model.vision_tower.encoder.layers.1.self_attn.q_norm.weight",
+    "model.vision_tower.encoder.layers.1.mlp.up_proj.linear.weight",
+    "model.vision_tower.encoder.layers.0.mlp.up_proj.input_min",
+    "model.vision_tower.encoder.layers.1.self_attn.o_proj.output_max",
+    "model.audio_tower.output_proj.bias",
+    "model.audio_tower.subsample_conv_projection.layer0.norm.weight",
+    "model.audio_tower.layers.0.feed_forward1.ffw_layer_2.linear.weight",
+    "model.audio_tower.layers.1.feed_forward2.ffw_layer_1.input_max",
+    "model.audio_tower.layers.1.self_attn.per_dim_scale",
+    "model.audio_tower.layers.1.lconv1d.linear_end.output_min",
+]
+
 CHECKPOINTS: dict[str, tuple[Damage, str]] = {
     "pickle": (to_pickle, "pickle"),
     "truncated": (lambda folder: cut(folder / "model.safetensors", 0.6), "cut short"),
@@ -137,11 +179,39 @@ CHECKPOINTS: dict[str, tuple[Damage, str]] = {
         ),
         "output_norm.weight",
     ),
+    **{f"without {name}": (without(name), f"has no {name}:") for name in OF_TOWERS},
     "foreign tensor": (
         lambda folder: rewrite(folder / "model.safetensors", lambda weights: weights.update(extra=torch.ones(2))),
         "extra",
     ),
-    "NaN": (nan, "NaN"),
+    "NaN": (nan, "model.language_model.layers.1.mlp.up_proj.weight holds NaN"),
+    **{
+        f"{value} in {name}": (spoil(name, value), f"{name} holds NaN or infinity")
+        for name, value in [
+            ("model.language_model.norm.weight", math.nan),
+            ("model.language_model.layers.0.layer_scalar", math.inf),
+            ("model.vision_tower.encoder.layers.1.mlp.up_proj.linear.weight", math.nan),
+            ("model.audio_tower.layers.0.self_attn.per_dim_scale", math.nan),
+            ("model.audio_tower.layers.0.self_attn.post.output_max", math.nan),
+        ]
+    },
+    "config without an architecture": (
+        lambda folder: [without_key("architectures")(folder), without_key("model_type")(folder)],
+        "config.json: architectures is missing",
+    ),
+    "config without a text model": (without_key("text_config"), "config.json: text_config is missing"),
+    "template that is no text": (
+        lambda folder: (folder / "chat_template.jinja").write_bytes(b"\xff\x00"),
+        "chat_template.jinja cannot be read as text",
+    ),
+    "sampling that is a list": (
+        lambda folder: (folder / "generation_config.json").write_text("[]"),
+        "generation_config.json holds no JSON object",
+    ),
+    "temperature that is no number": (
+        lambda folder: edit(folder / "generation_config.json", temperature="hot"),
+        "generation_config.json is damaged",
+    ),
 }
 
 
@@ -182,13 +252,30 @@ def test_an_adapter_in_the_place_of_a_checkpoint_is_explained(
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--quant", "Q3_K_M"), "today"),
-        (("--projector", "Q4_0"), "today"),
-        (("--quant", "../../etc"), "today"),
-        (("--name", "../outside"), "no name for a file"),
+        (("--quant", "Q3_K_M"), "not 'Q3_K_M'"),
+        (("--quant", "Q8_0", "--quant", ""), "not ''"),
+        (("--projector", "Q4_0"), "not 'Q4_0'"),
+        (("--quant", "../../etc"), "not '../../etc'"),
     ],
 )
-def test_what_edgekit_does_not_make_is_refused(
+def test_what_edgekit_does_not_make_is_wrong_usage(
+    options: tuple[str, ...], reason: str, checkpoint: Made, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = checkpoint("tiny")
+    with pytest.raises(SystemExit) as stopped:
+        main(["convert", str(folder), "--out", str(tmp_path / "out"), *options])
+    assert stopped.value.code == 2
+    said = " ".join(capfd.readouterr().err.split())
+    assert options[-2] in said
+    assert reason in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [(("--name", name), "no name for a file") for name in ("../outside", "", ".", "..", ".hidden")],
+)
+def test_what_is_no_name_for_a_file_is_refused(
     options: tuple[str, ...], reason: str, checkpoint: Made, tmp_path: Path, refusal: Refusal
 ) -> None:
     line = refusal("convert", checkpoint("tiny"), "--out", tmp_path / "out", *options)
@@ -244,7 +331,16 @@ ADAPTERS: dict[str, tuple[Damage, str]] = {
     "whole modules": (lambda folder: edit(folder / CONFIG, modules_to_save=["lm_head"]), "modules_to_save"),
     "biases": (lambda folder: edit(folder / CONFIG, bias="lora_only"), "bias"),
     "unknown part": (lambda folder: rename(folder, "lora_A", "lora_magnitude_vector"), "lora_magnitude_vector"),
-    "rank that is no number": (lambda folder: edit(folder / CONFIG, r="four"), "four"),
+    "no method": (lambda folder: edit(folder / CONFIG, peft_type=None), "adapter_config.json has no peft_type"),
+    "rank that is no number": (lambda folder: edit(folder / CONFIG, r="four"), "config.json's r is no number"),
+    "alpha that is no number": (
+        lambda folder: edit(folder / CONFIG, lora_alpha="x"),
+        "config.json's lora_alpha is no number",
+    ),
+    "pattern of no numbers": (
+        lambda folder: edit(folder / CONFIG, alpha_pattern={".*": "x"}),
+        "config.json's alpha_pattern for",
+    ),
     "pattern that is no expression": (lambda folder: edit(folder / CONFIG, rank_pattern={"(": 1}), "rank_pattern"),
 }
 
@@ -273,6 +369,74 @@ def test_an_adapter_for_another_model_is_refused(
     line = refusal("convert", checkpoint("wide"), "--adapter", adapter, "--out", tmp_path / "out")
     assert "does not belong to this checkpoint" in line
     assert not (tmp_path / "out").exists()
+
+
+def test_an_adapter_given_twice_is_refused(adapter: Path, checkpoint: Made, tmp_path: Path, refusal: Refusal) -> None:
+    again = adapter.parent / "." / adapter.name
+    given = ("--adapter", adapter, "--adapter", f"{again}/")
+    assert "given twice" in refusal("convert", checkpoint("tiny"), *given, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def without_towers(folder: Path) -> None:
+    def remove(weights: dict[str, torch.Tensor]) -> None:
+        for name in [name for name in weights if not name.startswith("model.language_model.")]:
+            del weights[name]
+
+    rewrite(folder / "model.safetensors", remove)
+
+
+def without_audio(folder: Path) -> None:
+    def remove(weights: dict[str, torch.Tensor]) -> None:
+        for name in [name for name in weights if "audio" in name]:
+            del weights[name]
+
+    rewrite(folder / "model.safetensors", remove)
+    edit(folder / "config.json", audio_config=None)
+
+
+def unclipped(folder: Path) -> None:
+    def remove(weights: dict[str, torch.Tensor]) -> None:
+        for name in [name for name in weights if name.endswith(("_min", "_max"))]:
+            del weights[name]
+
+    rewrite(folder / "model.safetensors", remove)
+    values = json.loads((folder / "config.json").read_text())
+    for tower in ("vision_config", "audio_config"):
+        values[tower]["use_clipped_linears"] = False
+    (folder / "config.json").write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("change", "files"),
+    [
+        (without_towers, 2),
+        (without_audio, 3),
+        (unclipped, 3),
+        (spoil("model.audio_tower.layers.0.self_attn.post.output_max", math.inf), 3),
+    ],
+)
+def test_a_checkpoint_with_less_than_everything_converts(
+    change: Damage, files: int, checkpoint: Made, tmp_path: Path
+) -> None:
+    folder = copy(checkpoint("tiny"), tmp_path / "model")
+    change(folder)
+    assert len(convert(ConvertJob(folder, tmp_path / "out")).outputs) == files
+
+
+def test_a_projector_that_nobody_asks_for_may_be_incomplete(checkpoint: Made, tmp_path: Path) -> None:
+    folder = copy(checkpoint("tiny"), tmp_path / "model")
+    without(OF_TOWERS[0])(folder)
+    assert len(convert(ConvertJob(folder, tmp_path / "out", projector="none")).outputs) == 2
+
+
+def test_a_missing_template_is_a_warning(checkpoint: Made, tmp_path: Path, edgekit: Command) -> None:
+    folder = copy(checkpoint("tiny"), tmp_path / "model")
+    (folder / "chat_template.jinja").unlink()
+    result = edgekit("convert", folder, "--out", tmp_path / "out", "--json")
+    assert result.returncode == 0, result.stderr
+    assert "no chat template: chat and run will refuse this file" in result.stderr
+    assert len(json.loads(result.stdout)["warnings"]) == 1
 
 
 def test_a_good_pair_still_converts(adapter: Path, checkpoint: Made, tmp_path: Path, edgekit: Command) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from gguf import Keys, VisionProjectorType
 
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import Weight
 from edgekit.convert.gemma4.config import TowerConfig
-from edgekit.convert.gemma4.tower import plan
+from edgekit.convert.gemma4.tower import Naming
 from edgekit.convert.plan import TensorPlan
 from edgekit.convert.safetensors import Floats
 
@@ -49,14 +47,22 @@ _LAYER_NAMES = {
     "feed_forward2.post_layer_norm": "ffn_post_norm_1",
     "norm_out": "ln2",
 }
-_LAYER = re.compile(r"model\.audio_tower\.layers\.(\d+)\.(.+)")
+_FEED_FORWARD = frozenset(f"feed_forward{half}.ffw_layer_{step}" for half in (1, 2) for step in (1, 2))
+_ATTENTION = frozenset(f"self_attn.{part}" for part in ("q_proj", "k_proj", "v_proj", "post"))
+NAMING = Naming(
+    ("model.audio_tower.layers.", "a.blk."),
+    _LAYER_NAMES,
+    _NAMES,
+    clippable=_FEED_FORWARD | _ATTENTION | {"lconv1d.linear_start", "lconv1d.linear_end"},
+    biased=("model.audio_tower.output_proj",),
+)
 # The width of the log-mel spectrogram, fixed by the subsampling convolutions.
 _MEL_BINS = 128
 
 
 def tensor(weight: Weight) -> TensorPlan:
     """Return the plan for a tensor of the audio tower."""
-    made = plan(weight, "a", _LAYER, _LAYER_NAMES, _NAMES)
+    made = NAMING.plan(weight)
     if made.name.endswith(".per_dim_scale.weight"):
         return TensorPlan(made.name, made.shape, weight, _softplus)
     if made.name.endswith(".conv_dw.weight") and len(made.shape) == 3:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,8 @@ class TowerConfig:
     intermediate_size: int
     layers: int
     heads: int
+    # Whether its linear layers bound their inputs and outputs.
+    clipped: bool
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,8 @@ class _Section:
             raise self.wrong(key, "no number")
         return float(value)
 
-    def flag(self, key: str) -> bool:
-        return bool(self.values.get(key))
+    def flag(self, key: str, default: bool = False) -> bool:
+        return bool(self.values.get(key, default))
 
     def section(self, key: str) -> _Section | None:
         value = self.values.get(key)
@@ -98,7 +101,7 @@ class _Section:
         return _Section(f"{self.name}.{key}", value)
 
     def wrong(self, key: str, what: str) -> FileError:
-        state = f"is {what}: {repr(self.values[key])[:60]}" if key in self.values else "is missing"
+        state = f"is {what}: {json.dumps(self.values[key])[:60]}" if key in self.values else "is missing"
         return FileError(f"{self.name}: {key} {state}; download the checkpoint's config.json again")
 
 
@@ -110,9 +113,13 @@ def read_config(values: Mapping[str, Any]) -> Config:
     root = _Section("config.json", values)
     architectures = values.get("architectures")
     name = architectures[0] if isinstance(architectures, list) and architectures else values.get("model_type")
-    text = root.section("text_config")
-    if name != ARCHITECTURE or text is None:
+    if not isinstance(name, str):
+        raise root.wrong("architectures", "no list of names")
+    if name != ARCHITECTURE:
         raise UnsupportedError(f"the checkpoint is a {name}; {_TODAY}")
+    text = root.section("text_config")
+    if text is None:
+        raise root.wrong("text_config", "no object")
     if (
         text.flag("enable_moe_block")
         or text.flag("attention_k_eq_v")
@@ -122,10 +129,10 @@ def read_config(values: Mapping[str, Any]) -> Config:
     vision, audio = root.section("vision_config"), root.section("audio_config")
     return Config(
         text=_text(text),
-        vision=_tower(vision, vision.whole("intermediate_size")) if vision else None,
+        vision=_tower(vision, vision.whole("intermediate_size"), clipped=False) if vision else None,
         patch_size=vision.whole("patch_size", 16) if vision else 0,
         # A conformer's feed-forward is always four times as wide as the conformer.
-        audio=_tower(audio, 4 * audio.whole("hidden_size")) if audio else None,
+        audio=_tower(audio, 4 * audio.whole("hidden_size"), clipped=True) if audio else None,
     )
 
 
@@ -199,10 +206,12 @@ def _of_global_layers(text: _Section, released: str | None, inside: str, sliding
     return None
 
 
-def _tower(tower: _Section, intermediate: int) -> TowerConfig:
+def _tower(tower: _Section, intermediate: int, *, clipped: bool) -> TowerConfig:
+    """Read a tower's shape; `clipped` is what transformers takes where the config does not say."""
     return TowerConfig(
         hidden_size=tower.whole("hidden_size"),
         intermediate_size=intermediate,
         layers=tower.whole("num_hidden_layers"),
         heads=tower.whole("num_attention_heads"),
+        clipped=tower.flag("use_clipped_linears", clipped),
     )

@@ -12,7 +12,7 @@ from edgekit.convert.gemma4 import audio, text, vision
 from edgekit.convert.gemma4.config import read_config
 from edgekit.convert.gemma4.tokenizer import Tokenizer
 from edgekit.convert.plan import TensorPlan
-from edgekit.errors import UnsupportedError
+from edgekit.errors import FileError, UnsupportedError
 
 
 class Gemma4:
@@ -38,6 +38,20 @@ class Gemma4:
             if config.shares_kv(layer)
             for part in "kv"
         }
+
+    @property
+    def has_template(self) -> bool:
+        """Say whether the checkpoint brings a chat template, without which nobody can talk to the model."""
+        return Keys.Tokenizer.CHAT_TEMPLATE in self.tokenizer.metadata
+
+    def check_towers(self) -> None:
+        """Raise FileError where a tower that config.json promises lacks a tensor: llama.cpp would crash on the file."""
+        towers = ((vision.NAMING, self.config.vision), (audio.NAMING, self.config.audio))
+        found = {plan.name for plan in self.projector}
+        expected = (names for naming, config in towers if config for names in naming.expected(config))
+        missing = next((name for written, name in expected if written not in found), None)
+        if missing is not None:
+            raise FileError(f"the checkpoint has no {missing}: download the whole checkpoint again")
 
     def text_metadata(self) -> dict[str, keys.Value]:
         """Return architecture, shape, tokenizer and template."""

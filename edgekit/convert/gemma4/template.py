@@ -9,6 +9,7 @@ from gguf import GGUFValueType, Keys
 
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import read_json
+from edgekit.errors import FileError
 
 
 def chat_templates(directory: Path, tokenizer_config: dict[str, Any]) -> dict[str, keys.Value]:
@@ -28,13 +29,20 @@ def chat_templates(directory: Path, tokenizer_config: dict[str, Any]) -> dict[st
 def _from_files(directory: Path) -> object:
     template = directory / "chat_template.jinja"
     if template.is_file():
-        main = template.read_text(encoding="utf-8")
+        main = _read(template)
         further = sorted((directory / "additional_chat_templates").glob("*.jinja"))
         if not further:
             return main
         return [{"name": "default", "template": main}] + [
-            {"name": path.stem, "template": path.read_text(encoding="utf-8")} for path in further
+            {"name": path.stem, "template": _read(path)} for path in further
         ]
     if (directory / "chat_template.json").is_file():
         return read_json(directory / "chat_template.json", "copy it from the base model").get("chat_template")
     return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as problem:
+        raise FileError(f"{path} cannot be read as text: copy it from the base model") from problem

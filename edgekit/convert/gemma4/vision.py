@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ from gguf import GGUFValueType, Keys, VisionProjectorType
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import Weight
 from edgekit.convert.gemma4.config import TowerConfig
-from edgekit.convert.gemma4.tower import plan
+from edgekit.convert.gemma4.tower import Naming
 from edgekit.convert.plan import TensorPlan
 from edgekit.convert.safetensors import Floats
 
@@ -38,7 +37,13 @@ _LAYER_NAMES = {
     "mlp.down_proj": "ffn_down",
     "post_feedforward_layernorm": "ffn_post_norm",
 }
-_LAYER = re.compile(r"model\.vision_tower\.encoder\.layers\.(\d+)\.(.+)")
+_ATTENTION = frozenset(f"self_attn.{part}_proj" for part in "qkvo")
+NAMING = Naming(
+    ("model.vision_tower.encoder.layers.", "v.blk."),
+    _LAYER_NAMES,
+    _NAMES,
+    clippable=_ATTENTION | {"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"},
+)
 _CHANNELS = 3
 # llama.cpp wants one, but resizes a picture to whole patches instead.
 _UNUSED_IMAGE_SIZE = 224
@@ -46,7 +51,7 @@ _UNUSED_IMAGE_SIZE = 224
 
 def tensor(weight: Weight, patch_size: int) -> TensorPlan:
     """Return the plan for a tensor of the vision tower."""
-    made = plan(weight, "v", _LAYER, _LAYER_NAMES, _NAMES)
+    made = NAMING.plan(weight)
     if made.name != "v.patch_embd.weight":
         return made
     shape = (weight.height, _CHANNELS, patch_size, patch_size)
