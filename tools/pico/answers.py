@@ -111,8 +111,17 @@ FRENCH_REPORTS = [
     (r"The \w+ of (.+) is (\S+)\.", "La réponse pour {0} est {1}."),
 ]
 FRENCH_SKIES = {
-    "sunny": "ensoleillé", "cloudy": "nuageux", "rainy": "pluvieux", "windy": "venteux", "snowy": "neigeux",
-    "foggy": "brumeux", "clear": "clair", "stormy": "orageux", "warm": "chaud", "cold": "froid", "dry": "sec",
+    "sunny": "ensoleillé",
+    "cloudy": "nuageux",
+    "rainy": "pluvieux",
+    "windy": "venteux",
+    "snowy": "neigeux",
+    "foggy": "brumeux",
+    "clear": "clair",
+    "stormy": "orageux",
+    "warm": "chaud",
+    "cold": "froid",
+    "dry": "sec",
     "humid": "humide",
 }
 FRENCH_SHAPES = {"circle": "cercle", "square": "carré", "triangle": "triangle", "star": "étoile"}

@@ -274,9 +274,7 @@ def in_french(random: Random, group: str, utterances: list[Utterance]) -> Sample
     return open_conversation(random, group, utterances, French(), random.choice(SYSTEMS["french"]))
 
 
-def open_conversation(
-    random: Random, group: str, utterances: list[Utterance], voice: English, language: str
-) -> Sample:
+def open_conversation(random: Random, group: str, utterances: list[Utterance], voice: English, language: str) -> Sample:
     """System prompt, tools and one to three turns."""
     style = random.choices(["normal", "short", "long"], [7, 2, 2])[0]
     scene = Scene(random, voice, style, random.random() < 0.22, utterances)

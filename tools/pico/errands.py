@@ -286,8 +286,18 @@ def switch(random: Random, value: str | None = None) -> Errand:
 
 
 ECHO_QUESTIONS = [
-    "Repeat after me: {words}", "Repeat: {words}", "Say {words}", "Please say {words}", "Echo {words}", "Write {words}",
-    "Repeat {words}", "Copy this: {words}", "Say: {words}", "Say this: {words}", "Type {words}", "Echo: {words}",
+    "Repeat after me: {words}",
+    "Repeat: {words}",
+    "Say {words}",
+    "Please say {words}",
+    "Echo {words}",
+    "Write {words}",
+    "Repeat {words}",
+    "Copy this: {words}",
+    "Say: {words}",
+    "Say this: {words}",
+    "Type {words}",
+    "Echo: {words}",
 ]
 
 
