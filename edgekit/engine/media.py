@@ -88,7 +88,7 @@ def open_picture(path: Path, tokens: int = 280) -> Picture:
         raise FileError(f"{path} is too large a picture: make it smaller than 89 megapixels") from None
     # Pillow raises many kinds for damaged files, SyntaxError and ValueError among them.
     except (OSError, ValueError, SyntaxError) as problem:
-        raise FileError(f"cannot read the picture {path}: {_first_line(problem)}") from None
+        raise FileError(f"cannot read the picture {path}: {_reason(problem)}") from None
 
 
 def _formats() -> list[str]:
@@ -149,8 +149,9 @@ def open_sound(path: Path) -> Sound:
                 raise FileError(f"there is no sound in {path}")
             pieces = list(_samples(container))
     except (av.FFmpegError, ValueError) as problem:
-        reason = getattr(problem, "strerror", None) or _first_line(problem)
-        raise FileError(f"cannot read the sound {path}: {reason}; give a WAV, FLAC, MP3, M4A or Ogg file") from None
+        raise FileError(
+            f"cannot read the sound {path}: {_reason(problem)}; give a WAV, FLAC, MP3, M4A or Ogg file"
+        ) from None
     samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
     seconds = len(samples) / SAMPLE_RATE
     if seconds > LONGEST_SOUND:
@@ -177,5 +178,6 @@ def _samples(container: InputContainer) -> Iterator[np.ndarray[Any, Any]]:
             return
 
 
-def _first_line(problem: Exception) -> str:
-    return (str(problem).splitlines() or [type(problem).__name__])[0]
+def _reason(problem: Exception) -> str:
+    # Without the number that the text of a system's error begins with.
+    return getattr(problem, "strerror", None) or (str(problem).splitlines() or [type(problem).__name__])[0]

@@ -123,7 +123,7 @@ def _check_heads(header: Header, tower: str, tensor: str) -> None:
 def _check_positions(header: Header) -> None:
     # A table for columns and one for rows.
     shape = header.tensors[_POSITIONS].shape
-    if len(shape) != 3 or shape[0] != 2 or shape[-1] != header.tensors["v.patch_embd.weight"].shape[0]:
+    if len(shape) != 3 or shape[0] != 2 or not shape[1] or shape[-1] != header.tensors["v.patch_embd.weight"].shape[0]:
         raise impossible(header, _POSITIONS, shape)
 
 

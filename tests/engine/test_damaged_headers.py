@@ -78,6 +78,14 @@ def test_a_projector_without_a_tensor(name, q8_plan, tmp_path):
     assert name in refused(check_projector, path, check_model(q8_plan.model))
 
 
+def test_a_table_of_no_positions(q8_plan, tmp_path):
+    name, data = b"v.position_embd.weight", q8_plan.projector.read_bytes()
+    rows = data.index(name) + len(name) + 4 + 8
+    path = tmp_path / "mmproj.gguf"
+    path.write_bytes(data[:rows] + bytes(8) + data[rows + 8 :])
+    assert "v.position_embd.weight" in refused(check_projector, path, check_model(q8_plan.model))
+
+
 def test_the_command_says_so_in_one_line(q8_plan, tmp_path, edgekit):
     """A process of its own, with a limit: native code would end it or never come back."""
     model = patched(q8_plan.model, tmp_path / "model.gguf", "gemma4.block_count", HUGE)
