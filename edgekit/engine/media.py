@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -76,12 +77,9 @@ def open_picture(path: Path, tokens: int = 280) -> Picture:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            # Pillow's own limit: a small file may claim any size, and is unpacked whole.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_formats()) as image:
-                image.load()
-                return prepare_picture(image, tokens)
+        with picture_file(path) as image:
+            image.load()
+            return prepare_picture(image, tokens)
     except FileNotFoundError:
         raise FileError(f"no such picture: {path}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -91,11 +89,26 @@ def open_picture(path: Path, tokens: int = 280) -> Picture:
         raise FileError(f"cannot read the picture {path}: {_reason(problem)}") from None
 
 
-def _formats() -> list[str]:
+@contextmanager
+def picture_file(path: Path) -> Iterator[Image.Image]:
+    """Open a picture with Pillow's own decoders; raises what Pillow raises, its warning of a huge one included."""
     from PIL import Image
 
     Image.init()
-    return [name for name in Image.ID if name not in _FOREIGN_FORMATS]
+    formats = [name for name in Image.ID if name not in _FOREIGN_FORMATS]
+    with warnings.catch_warnings():
+        # Pillow's own limit: a small file may claim any size, and is unpacked whole.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path, formats=formats) as image:
+            yield image
+
+
+def sound_file(path: Path) -> InputContainer:
+    """Open an audio or video file; raises what PyAV raises."""
+    import av
+
+    # FFmpeg takes any name with a colon for an address, and follows those inside playlists: files only.
+    return av.open(f"file:{path.absolute()}", options={"protocol_whitelist": "file"})
 
 
 def prepare_picture(image: Image.Image, tokens: int = 280) -> Picture:
@@ -143,8 +156,7 @@ def open_sound(path: Path) -> Sound:
     if not path.is_file():
         raise FileError(f"no such sound: {path}")
     try:
-        # FFmpeg takes any name with a colon for an address, and follows those inside playlists: files only.
-        with av.open(f"file:{path.absolute()}", options={"protocol_whitelist": "file"}) as container:
+        with sound_file(path) as container:
             if not container.streams.audio:
                 raise FileError(f"there is no sound in {path}")
             pieces = list(_samples(container))

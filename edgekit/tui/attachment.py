@@ -56,13 +56,15 @@ def read_attachment(path: Path) -> Attachment:
 def _read_picture(path: Path) -> Attachment | None:
     from PIL import Image, ImageOps
 
+    from edgekit.engine.media import picture_file
+
     try:
-        with Image.open(path) as picture:
+        with picture_file(path) as picture:
             extent = f"{picture.width}x{picture.height}"
             # Decodes a large JPEG at a fraction of its size.
             picture.draft("RGB", (PREVIEW_COLUMNS * 4, PREVIEW_ROWS * 8))
             preview = ImageOps.exif_transpose(picture).convert("RGBA")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
     preview.thumbnail((PREVIEW_COLUMNS, PREVIEW_ROWS * 2))
     return Attachment(Media("image", path), extent, path.stat().st_size, preview)
@@ -71,8 +73,10 @@ def _read_picture(path: Path) -> Attachment | None:
 def _read_sound(path: Path) -> Attachment | None:
     import av
 
+    from edgekit.engine.media import sound_file
+
     try:
-        with av.open(str(path)) as container:
+        with sound_file(path) as container:
             if not container.streams.audio:
                 return None
             seconds = (container.duration or 0) / av.time_base
