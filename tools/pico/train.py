@@ -87,19 +87,6 @@ NEXT = {
         emphasis=3.0,
         french=0.2,
     ),
-    "again": Course(
-        180,
-        8e-4,
-        seed=9,
-        pictures=16,
-        sounds=4,
-        errands=8,
-        talks=4,
-        echoes=1,
-        budgets=(45, 25, 30),
-        emphasis=2.0,
-        french=0.2,
-    ),
 }
 
 
