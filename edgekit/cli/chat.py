@@ -32,7 +32,7 @@ def command(
     """Talk with a model: text, pictures and sound, in this terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         raise EdgekitError(
-            "`edgekit chat` needs stdin, stdout and stderr to be a terminal: "
+            "`edgekit chat` needs a terminal on stdin, stdout and stderr: "
             "use `edgekit run MODEL PROMPT` in pipes and scripts"
         )
     from edgekit.tui.app import ChatApp

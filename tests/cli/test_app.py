@@ -64,6 +64,8 @@ def test_debug_shows_the_traceback(monkeypatch):
     def fail(**_: object) -> None:
         raise FileError("x")
 
+    # main sets it for the engine: set here first, it is taken back after the test.
+    monkeypatch.setenv("EDGEKIT_DEBUG", "")
     monkeypatch.setattr(app, "app", fail)
     with pytest.raises(FileError):
         app.main(["--debug", "probe"])

@@ -118,7 +118,7 @@ def test_a_profile_of_ones_own(tmp_path):
     file.write_text(text, encoding="utf-8")
     assert read_profile(str(file)).name == "mine"
     file.write_text("title = 'half'\n", encoding="utf-8")
-    with pytest.raises(FileError, match="no complete machine profile"):
+    with pytest.raises(FileError, match="no machine profile: it lacks 'memory'"):
         read_profile(str(file))
     file.write_text("title = ", encoding="utf-8")
     with pytest.raises(FileError, match="cannot read"):

@@ -130,5 +130,7 @@ def test_a_model_that_is_no_model_is_one_line(terminal: Terminal, tmp_path: Path
 def test_refuses_a_pipe_with_one_line(edgekit: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     result = edgekit("chat", "demo")
     assert result.returncode == 1
-    assert result.stderr.startswith("error: `edgekit chat` needs a terminal: use `edgekit run")
+    assert result.stderr.startswith(
+        "error: `edgekit chat` needs a terminal on stdin, stdout and stderr: use `edgekit run"
+    )
     assert len(result.stderr.splitlines()) == 1
