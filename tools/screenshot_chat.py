@@ -55,7 +55,7 @@ def main() -> None:
     if chosen.light:
         app.action_switch_theme()
     _DOCS.mkdir(exist_ok=True)
-    svg = asyncio.run(_converse(app, ["What is in this picture?", "What are you?"]))
+    svg = asyncio.run(_converse(app, ["What is in this picture?", "What colour is it?"]))
     (_DOCS / "chat.svg").write_text(svg, encoding="utf-8")
 
 
