@@ -7,15 +7,12 @@ from pathlib import Path
 
 import llama_cpp
 
-
-@llama_cpp.llama_log_callback
-def _silent(level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
-    pass
+from edgekit.engine import native
 
 
 def llama_quantize(source: Path, quantization: str, out: Path) -> Path:
     """Quantize a GGUF as llama-quantize does by default; return `out`."""
-    llama_cpp.llama_log_set(_silent, ctypes.c_void_p(0))
+    native.start()
     settings = llama_cpp.llama_model_quantize_default_params()
     settings.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{quantization}")
     code = llama_cpp.llama_model_quantize(str(source).encode(), str(out).encode(), ctypes.byref(settings))
