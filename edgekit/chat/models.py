@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Protocol
 
 from edgekit import hub
 from edgekit.catalog.load import variants
 from edgekit.catalog.variant import ModelFile, Variant
 from edgekit.chat.demo_model import DEMO_NAMES, demo_files
+from edgekit.convert.progress import Progress, silent
 from edgekit.engine.check import check_model, embedding_length, projected_lengths, trained_context
 from edgekit.errors import FileError
 from edgekit.fit.file_plan import suited
@@ -24,19 +24,12 @@ _LARGEST_PICTURE = 1120
 _TINY = 64 << 20
 
 
-class Step(Protocol):
-    """Hears how far the conversion of the bundled model has come."""
-
-    def __call__(self, done: float, total: float, text: str = "") -> None:
-        """Show that `done` of `total` is finished."""
-
-
 def find_plan(
     name: str,
     *,
     projector: Path | None = None,
     context: int | None = None,
-    progress: Step | None = None,
+    progress: Progress = silent,
 ) -> Plan:
     """Return the plan for a GGUF file, a catalog name or `demo`; never goes to the network.
 
@@ -47,7 +40,7 @@ def find_plan(
     """
     found: Path | None = None
     if name in DEMO_NAMES:
-        model, found = demo_files(name, progress or _unheard)
+        model, found = demo_files(name, progress)
     elif (variant := _variant(name)) and not Path(name).exists():
         model, found = _cached(variant, name.partition(":")[2])
     else:
@@ -59,10 +52,6 @@ def find_plan(
     context = context or min(_CONTEXT, trained_context(header) or _CONTEXT)
     threads = 1 if header.bytes < _TINY else None
     return suited(Plan(model, projector, context, batch, batch, threads=threads), header, probe())
-
-
-def _unheard(done: float, total: float, text: str = "") -> None:
-    """Report to nobody."""
 
 
 def projector_beside(model: Header) -> Path | None:
