@@ -15,10 +15,18 @@ from edgekit.catalog.variant import Shape, Variant
 _DTYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.float16}
 
 
-def write_header_only(variant: Variant, quantization: str, path: Path) -> None:
-    """Write the file sparse: as long as the real one, a few kilobytes on disk."""
+def write_header_only(
+    variant: Variant, quantization: str, path: Path, vocabulary: tuple[list[str], list[str]] | None = None
+) -> None:
+    """Write the file sparse: as long as the real one, a few kilobytes on disk.
+
+    Without tokens and merges it has no vocabulary, whose size alone decides shapes: reading 262,144 strings would take
+    most of the time.
+    """
     writer = gguf.GGUFWriter(path, "gemma4")
+    writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{quantization}"])
     _keys(writer, variant, variant.shape)
+    _vocabulary(writer, variant.shape.vocab_size, vocabulary)
     size = 0
     for tensor, kind in with_types(tensors(variant.shape), quantization):
         shape: tuple[int, ...] = tuple(reversed(tensor.extents))
@@ -38,11 +46,23 @@ def write_header_only(variant: Variant, quantization: str, path: Path) -> None:
     writer.close()
 
 
+def _vocabulary(writer: gguf.GGUFWriter, size: int, vocabulary: tuple[list[str], list[str]] | None) -> None:
+    if vocabulary is None:
+        writer.add_tokenizer_model("no_vocab")
+        writer.add_vocab_size(size)
+        return
+    tokens, merges = vocabulary
+    writer.add_tokenizer_model("gemma4")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * size)
+    writer.add_token_types([gguf.TokenType.CONTROL] * 4 + [gguf.TokenType.NORMAL] * (size - 4))
+    writer.add_token_merges(merges)
+    writer.add_bos_token_id(2)
+    writer.add_eos_token_id(1)
+
+
 def _keys(writer: gguf.GGUFWriter, variant: Variant, shape: Shape) -> None:
     layers = range(shape.num_hidden_layers)
-    # No vocabulary: its size alone decides shapes, and reading 262,144 strings would take most of the time.
-    writer.add_tokenizer_model("no_vocab")
-    writer.add_vocab_size(shape.vocab_size)
     writer.add_context_length(variant.context)
     writer.add_embedding_length(shape.hidden_size)
     writer.add_block_count(shape.num_hidden_layers)

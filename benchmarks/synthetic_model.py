@@ -1,0 +1,72 @@
+"""Write a GGUF of a variant's real shape and size whose weights are noise: for timing and memory, not for answers.
+
+Usage: python benchmarks/synthetic_model.py E2B Q4_K_M OUT.gguf
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import gguf
+import numpy as np
+from gguf import GGMLQuantizationType as Type
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from oracles.header_only import write_header_only
+
+from edgekit.catalog.load import variants
+from edgekit.convert.quantize import quantize
+from edgekit.gguf_header import TensorPlace, read_header
+
+# Values that are quantized once for each type and then repeated; a multiple of every block.
+_NOISE = 1 << 21
+# As many merges as Gemma 4's tokenizer has.
+_MERGES = 514_906
+
+
+def write_synthetic(name: str, quantization: str, path: Path) -> None:
+    """Write the model `name` as llama-quantize would quantize it; its tensors' types and sizes are the real ones."""
+    variant = next(one for one in variants() if one.name == name)
+    write_header_only(variant, quantization, path, vocabulary=_vocabulary(variant.shape.vocab_size))
+    noise = np.random.default_rng(0).standard_normal(_NOISE, np.float32) * 0.02
+    blocks: dict[Type, bytes] = {}
+    with path.open("r+b") as file:
+        for place in read_header(path).tensors.values():
+            file.seek(place.offset)
+            if len(place.shape) == 1:
+                file.write(np.ones(place.shape, np.float32).tobytes())
+                continue
+            if place.type not in blocks:
+                blocks[place.type] = bytes(quantize(place.type, noise.reshape(-1, 2048)))
+            for part in _repeated(blocks[place.type], place):
+                file.write(part)
+
+
+def _repeated(block: bytes, place: TensorPlace) -> Iterator[bytes]:
+    for start in range(0, place.bytes, len(block)):
+        yield block[: place.bytes - start]
+
+
+def _vocabulary(size: int) -> tuple[list[str], list[str]]:
+    """Return tokens and merges that take about the room of Gemma 4's."""
+    rng = random.Random(0)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    tokens = ["<pad>", "<eos>", "<bos>", "<unk>"]
+    tokens += [f"{''.join(rng.choices(letters, k=rng.randint(1, 5)))}{index}" for index in range(size - len(tokens))]
+    merges = [f"{rng.choice(tokens)[:6]} {rng.choice(tokens)[:4]}{index % 97}" for index in range(_MERGES)]
+    return tokens, merges
+
+
+if __name__ == "__main__":
+    words = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    words.add_argument("variant")
+    words.add_argument("quantization")
+    words.add_argument("out", type=Path)
+    given = words.parse_args()
+    write_synthetic(given.variant, given.quantization, given.out)
+    print(f"{given.out}: {given.out.stat().st_size / 1e9:.2f} GB of noise")
