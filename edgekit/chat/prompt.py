@@ -9,9 +9,9 @@ from typing import Any
 
 from edgekit.chat.message import Media, Message
 from edgekit.chat.quoting import Quoting, Written
-from edgekit.chat.template import ChatTemplate
 from edgekit.engine.cache import Prompt
 from edgekit.engine.projector import MediaInput
+from edgekit.engine.template import ChatTemplate
 from edgekit.engine.vocabulary import Vocabulary
 from edgekit.errors import UnsupportedError
 

@@ -11,12 +11,12 @@ from edgekit.chat.events import Event, Finished, FinishReason, Prefilling, Timin
 from edgekit.chat.message import Media, Message, Text, system
 from edgekit.chat.prompt import build_prompt, template_messages
 from edgekit.chat.response import ResponseParser
-from edgekit.chat.template import ChatTemplate
 from edgekit.chat.tools import Tool
 from edgekit.engine.cache import Prompt, StoppedError, entries
 from edgekit.engine.engine import Engine
 from edgekit.engine.projector import MediaInput
 from edgekit.engine.sampling import Sampling
+from edgekit.engine.template import ChatTemplate
 from edgekit.errors import EdgekitError, UnsupportedError
 
 

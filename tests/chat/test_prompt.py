@@ -7,10 +7,10 @@ from oracles.conversations import conversation
 
 from edgekit.chat.message import Media, Message, Text, ToolCall, system, user
 from edgekit.chat.prompt import build_prompt, template_messages
-from edgekit.chat.template import ChatTemplate
 from edgekit.chat.tools import tool_result
 from edgekit.engine.cache import entries
 from edgekit.engine.projector import MediaInput
+from edgekit.engine.template import ChatTemplate
 
 CONVERSATIONS = 200
 RELEASED = ["google-gemma-4-31B-it.jinja", "google-gemma-4-31B-it-interleaved.jinja"]

@@ -14,7 +14,7 @@ from edgekit.chat.arguments import ArgumentError, parse_call
 from edgekit.chat.events import TextPiece, ThoughtPiece, ToolCallPiece
 from edgekit.chat.message import ToolCall
 from edgekit.chat.response import ResponseParser
-from edgekit.chat.template import ChatTemplate
+from edgekit.engine.template import ChatTemplate
 
 OUTPUTS = 300
 MARKERS = ["<|channel>thought\n", "<channel|>", "<|tool_call>", "<tool_call|>", "<|tool_response>", "<turn|>", '<|"|>']
