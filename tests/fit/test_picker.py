@@ -32,7 +32,7 @@ PICKS = [
     ("apple-m1-8gb", "E4B", "gpu"),
     ("apple-m3-max-64gb", "26B-A4B", "gpu"),
     ("desktop-rtx-3060-12gb", "26B-A4B", "partial"),
-    ("desktop-rtx-4090-24gb", "31B", "partial"),
+    ("desktop-rtx-4090-24gb", "31B", "gpu"),
 ]
 
 
