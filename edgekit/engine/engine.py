@@ -227,6 +227,9 @@ class Engine:
 def _load_model(plan: Plan, on_progress: Callable[[float], None] | None) -> int:
     params = llama.llama_model_default_params()
     params.n_gpu_layers = plan.gpu_layers
+    if plan.gpu_layers and plan.gpus == 1:
+        # Left alone, llama.cpp splits over every accelerator, and E2B and E4B end it (ggml-org/llama.cpp issue 21730).
+        params.split_mode = llama.LLAMA_SPLIT_MODE_NONE
     params.use_extra_bufts = plan.repack
 
     interrupted: list[BaseException] = []

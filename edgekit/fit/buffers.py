@@ -31,6 +31,17 @@ def compute_buffer(variant: Variant, cache: KvCache, settings: Settings) -> int:
     return activations + masks(cache, ubatch) + inputs
 
 
+def on_devices(compute: int, cache: KvCache, settings: Settings) -> int:
+    """Return the compute buffers of all accelerators together.
+
+    Each has its own; several work on several ubatches at a time, with four copies of the masks (ggml-backend.cpp,
+    GGML_SCHED_MAX_COPIES). Not measured: no machine with two accelerators was at hand.
+    """
+    if settings.gpus == 1:
+        return compute
+    return settings.gpus * (compute + 3 * masks(cache, settings.ubatch))
+
+
 def masks(cache: KvCache, ubatch: int) -> int:
     """Return the bytes of the masks of the full and the sliding layers."""
     return _HALF * ubatch * (cache.full_cells + cache.sliding_cells)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from edgekit.catalog.variant import ModelFile, Variant
 from edgekit.catalog.weights import Weights, weights
-from edgekit.fit.buffers import compute_buffer, host_inputs, logits, tower_buffer
+from edgekit.fit.buffers import compute_buffer, host_inputs, logits, on_devices, tower_buffer
 from edgekit.fit.kv_cache import KvCache, kv_cache
 from edgekit.fit.repack import repackable
 from edgekit.fit.settings import Settings
@@ -134,7 +134,7 @@ def _buffers(variant: Variant, cache: KvCache, settings: Settings) -> list[Line]
     if not settings.gpu_layers:
         return [_line("compute", compute, "host"), output]
     host = host_inputs(variant, cache, settings) if settings.gpu_layers > variant.shape.num_hidden_layers else compute
-    return [_line("compute", compute, "gpu"), _line("compute", host, "host"), output]
+    return [_line("compute", on_devices(compute, cache, settings), "gpu"), _line("compute", host, "host"), output]
 
 
 def _projector(load: Load, settings: Settings) -> list[Line]:

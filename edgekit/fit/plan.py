@@ -24,3 +24,5 @@ class Plan:
     # llama.cpp's rearranged second copy of the weights: faster on some processors, double memory on all.
     repack: bool = True
     gpu_layers: int = 0
+    # Accelerators that the layers are split over, in proportion of their free memory.
+    gpus: int = 1

@@ -25,3 +25,5 @@ class Settings:
     repack: bool = False
     # Layers on the accelerator, counted from the last; the output matrix counts as one more.
     gpu_layers: int = 0
+    # Accelerators that the layers are split over.
+    gpus: int = 1
