@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
+from edgekit.catalog.mixture import types
+from edgekit.catalog.quantization import row_bytes
+from edgekit.catalog.recipe import Candidate, Recipe, Structure
 from edgekit.catalog.variant import Shape
 
 
@@ -92,3 +95,24 @@ def _scales(shape: Shape, layer: int) -> Iterator[Tensor]:
     if shape.num_experts:
         yield Tensor("ffn_gate_inp", (shape.hidden_size,), layer, "scale")
         yield Tensor("ffn_down_exps", (shape.num_experts,), layer, "scale")
+
+
+def tensor_bytes(kind: str, tensor: Tensor) -> int:
+    """Return the bytes of a tensor stored as `kind`."""
+    return row_bytes(kind, tensor.count)
+
+
+@lru_cache(maxsize=64)
+def with_types(shape: Shape, quantization: str, *, has_importance: bool = False) -> tuple[tuple[Tensor, str], ...]:
+    """Return every tensor with the type that llama-quantize would store it in."""
+    found = tensors(shape)
+    heads_per_key = shape.num_attention_heads * shape.head_width(0) // shape.cache_width(0)
+    model = Structure(shape.num_hidden_layers, heads_per_key, shape.num_experts)
+    candidates = [Candidate(tensor.name, tensor.extents, _converted(tensor)) for tensor in found]
+    chosen = types(Recipe(quantization, has_importance), model, candidates)
+    return tuple((tensor, chosen[tensor.name]) for tensor in found)
+
+
+def _converted(tensor: Tensor) -> str:
+    # llama.cpp's converter writes routers, norms and scales as F32 and keeps the released BF16 of the others.
+    return "BF16" if len(tensor.extents) > 1 and tensor.role != "ffn_gate_inp" else "F32"

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from edgekit.catalog.load import quantization_costs
-from edgekit.catalog.quantization import tensor_bytes, with_types
-from edgekit.catalog.tensors import Tensor, tensors
+from edgekit.catalog.tensors import Tensor, tensor_bytes, with_types
 from edgekit.catalog.variant import ModelFile, Shape
 
 # Vocabulary, merges and template of a Gemma 4 GGUF: the same in every file.
@@ -67,7 +66,7 @@ def _computed(shape: Shape, file: ModelFile) -> Weights:
     by_type: Counter[str] = Counter()
     parameters = 0.0
     chosen = {"token_embd": file.token_embedding, "per_layer_token_embd": file.per_layer_embedding}
-    for tensor, kind in with_types(tensors(shape), quantization_costs().standard_name(file.quantization)):
+    for tensor, kind in with_types(shape, quantization_costs().standard_name(file.quantization)):
         size = tensor_bytes(chosen.get(tensor.role) or kind, tensor)
         if tensor.layer is None:
             tables[tensor.role if tensor.role in tables else "other"] += size

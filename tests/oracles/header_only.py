@@ -8,8 +8,7 @@ import gguf
 import numpy as np
 from gguf.quants import quant_shape_to_byte_shape
 
-from edgekit.catalog.quantization import tensor_bytes, with_types
-from edgekit.catalog.tensors import tensors
+from edgekit.catalog.tensors import tensor_bytes, with_types
 from edgekit.catalog.variant import Shape, Variant
 
 _DTYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.float16}
@@ -28,7 +27,7 @@ def write_header_only(
     _keys(writer, variant, variant.shape)
     _vocabulary(writer, variant.shape.vocab_size, vocabulary)
     size = 0
-    for tensor, kind in with_types(tensors(variant.shape), quantization):
+    for tensor, kind in with_types(variant.shape, quantization):
         shape: tuple[int, ...] = tuple(reversed(tensor.extents))
         code = gguf.GGMLQuantizationType[kind]
         if kind not in _DTYPES:
