@@ -17,13 +17,14 @@ _NAMES = frozenset().union(*BACKENDS.values())
 
 def built_backends(folder: Path | None = None) -> frozenset[str]:
     """Return the backends whose libraries lie beside llama.cpp's; nothing is loaded."""
-    folder = folder or _library_folder()
+    folder = folder or library_folder()
     if folder is None:
         return frozenset()
     files = [path.name for path in folder.glob("*ggml-*")]
     return frozenset(name for name in _NAMES if any(f"ggml-{name}." in file for file in files))
 
 
-def _library_folder() -> Path | None:
+def library_folder() -> Path | None:
+    """Return where llama-cpp-python keeps llama.cpp's libraries; None where it is not installed."""
     spec = find_spec("llama_cpp")
     return Path(spec.origin).parent / "lib" if spec and spec.origin else None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from edgekit import paths
+from edgekit.hardware.kept import keep, machine_key, recall
 from edgekit.hardware.machine import Memory, Processor
 
+_NAME = "bandwidth"
 # More than any last-level cache of a machine that runs these models.
 _BYTES = 512 << 20
 _SECONDS = 0.6
@@ -18,21 +16,14 @@ _SECONDS = 0.6
 
 def known_bandwidth(processor: Processor, memory: Memory) -> float | None:
     """Return the bandwidth kept for this machine in bytes per second, None before the first measurement."""
-    try:
-        kept = json.loads(_file().read_text(encoding="utf-8"))
-        return float(kept[_key(processor, memory)])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    kept = recall(_NAME, machine_key(processor, memory))
+    return float(kept) if isinstance(kept, int | float) and kept > 0 else None
 
 
 def measured_bandwidth(processor: Processor, memory: Memory) -> float:
     """Measure the read bandwidth in bytes per second, about a second, and keep it."""
     bandwidth = _measure(processor.usable_threads, min(_BYTES, memory.available // 8))
-    try:
-        _keep(_key(processor, memory), bandwidth)
-    except OSError:
-        # A read-only home only means measuring again next time.
-        return bandwidth
+    keep(_NAME, machine_key(processor, memory), bandwidth)
     return bandwidth
 
 
@@ -48,19 +39,3 @@ def _measure(threads: int, size: int) -> float:
             list(pool.map(np.sum, parts))
             best = max(best, size / (time.perf_counter() - start))
     return best
-
-
-def _keep(key: str, bandwidth: float) -> None:
-    file = _file()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(f".{os.getpid()}")
-    beside.write_text(json.dumps({key: bandwidth}), encoding="utf-8")
-    beside.replace(file)
-
-
-def _file() -> Path:
-    return paths.cache_directory() / "bandwidth.json"
-
-
-def _key(processor: Processor, memory: Memory) -> str:
-    return f"{processor.model}, {processor.usable_threads} threads, {memory.total} bytes"
