@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from threading import Lock
 
 import numpy as np
+import numpy.typing as npt
 
 from edgekit.convert.adapter import Delta, LedgerEntry
 from edgekit.convert.safetensors import Floats
@@ -25,11 +26,17 @@ class Merging:
         self._weight_square: dict[str, float] = defaultdict(float)
         self._change_square: dict[tuple[str, str], float] = defaultdict(float)
 
+    def touches(self, tensor: str) -> bool:
+        """Say whether any change is made to a weight."""
+        return bool(self._deltas.get(tensor)) and tensor not in self._unused
+
     def apply(self, tensor: str, rows: Floats, start: int) -> Floats:
         """Return rows of a weight, beginning at row `start`, with every change added and rounded once."""
+        return self.exact(tensor, rows, start).astype(np.float32) if self.touches(tensor) else rows
+
+    def exact(self, tensor: str, rows: Floats, start: int) -> npt.NDArray[np.float64]:
+        """Return what `apply` does before it rounds."""
         deltas = self._deltas.get(tensor, ())
-        if not deltas or tensor in self._unused:
-            return rows
         merged = rows.astype(np.float64)
         weight_square = _square(merged)
         for delta in deltas:
@@ -39,7 +46,7 @@ class Merging:
                 self._change_square[tensor, delta.adapter] += _square(change)
         with self._lock:
             self._weight_square[tensor] += weight_square
-        return merged.astype(np.float32)
+        return merged
 
     def ledger(self) -> list[LedgerEntry]:
         """Return a line for each key of each adapter, in the order of the weights."""

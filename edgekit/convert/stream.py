@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +21,9 @@ from edgekit.convert.quantize import quantize
 from edgekit.convert.safetensors import Floats
 from edgekit.convert.target import Group
 from edgekit.errors import FileError
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 # Values in a block of rows: 4 MiB as float32, a few times that while it is worked on, for each thread. The same on
 # every machine, so that a merge rounds alike whatever the number of cores.
@@ -55,31 +60,30 @@ def stream(groups: Sequence[tuple[Group, Sequence[GGUFWriter]]], merging: Mergin
     """Write every tensor of every group with the group's writers; `progress` counts the bytes read."""
     total = sum(block.bytes for group, _ in groups for block in blocks(group.plans))
     done = 0
+    for group, writers in groups:
+        for block, pieces in in_order(blocks(group.plans), partial(_make, group=group, merging=merging)):
+            for writer, piece in zip(writers, pieces, strict=True):
+                writer.write(block.plan.name, piece)
+            done += block.bytes
+            progress(done, total, block.plan.name)
+
+
+def in_order(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[tuple[Item, Made]]:
+    """Yield items with what `make` makes of them on all cores; only a few are made ahead."""
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="quantize")
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="convert")
+    waiting: deque[tuple[Item, Future[Made]]] = deque()
     try:
-        for group, writers in groups:
-            for block, pieces in _in_order(pool, threads * _AHEAD, group, merging):
-                for writer, piece in zip(writers, pieces, strict=True):
-                    writer.write(block.plan.name, piece)
-                done += block.bytes
-                progress(done, total, block.plan.name)
+        for item in items:
+            waiting.append((item, pool.submit(make, item)))
+            if len(waiting) > threads * _AHEAD:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for last, future in waiting:
+            yield last, future.result()
     finally:
-        # After an error nobody waits for blocks that were not begun.
+        # After an error nobody waits for what was not begun.
         pool.shutdown(cancel_futures=True)
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, ahead: int, group: Group, merging: Merging
-) -> Iterator[tuple[Block, list[memoryview]]]:
-    waiting: deque[tuple[Block, Future[list[memoryview]]]] = deque()
-    for block in blocks(group.plans):
-        waiting.append((block, pool.submit(_make, block, group, merging)))
-        if len(waiting) > ahead:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    for last, future in waiting:
-        yield last, future.result()
 
 
 def _make(block: Block, group: Group, merging: Merging) -> list[memoryview]:
