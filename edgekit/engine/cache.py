@@ -32,7 +32,9 @@ class StoppedError(Exception):
 
 
 @dataclass(frozen=True)
-class _Checkpoint:
+class Checkpoint:
+    """A place that the cache can go back to: what the sliding windows held there."""
+
     length: int
     window: Any
 
@@ -55,7 +57,8 @@ class Cache:
         params.n_outputs_max = 1
         params.n_threads, params.n_threads_batch = threads, plan.batch_threads or threads
         params.swa_full = False
-        params.no_perf = True
+        # llama.cpp's own clock, which `edgekit bench` reads.
+        params.no_perf = False
         params.flash_attn_type = int(plan.flash_attention)
         params.type_k = getattr(llama, f"GGML_TYPE_{plan.cache_type_k}")
         params.type_v = getattr(llama, f"GGML_TYPE_{plan.cache_type_v}")
@@ -71,7 +74,7 @@ class Cache:
         self._causal_pictures = causal_pictures
         self._memory = llama.llama_get_memory(self.context)
         self._entries: list[Entry] = []
-        self._checkpoint: _Checkpoint | None = None
+        self._checkpoint: Checkpoint | None = None
 
     def close(self) -> None:
         """Give the memory back; harmless when done twice."""
@@ -101,7 +104,7 @@ class Cache:
         if common == len(self._entries):
             return common
         if self._checkpoint and self._checkpoint.length <= common:
-            self._go_back(self._checkpoint)
+            self.go_back(self._checkpoint)
         else:
             self.clear()
         return len(self._entries)
@@ -114,7 +117,7 @@ class Cache:
         last = len(entries(prompt)) - 1
         for batch in _batches(prompt, done, self._batch):
             if len(self) == last:
-                self._checkpoint = self._remember()
+                self._checkpoint = self.remember()
             status = self._put_media(batch, encode) if isinstance(batch, MediaInput) else self._put(batch)
             self._settle(status, batch)
             yield len(self)
@@ -122,6 +125,23 @@ class Cache:
     def append(self, token: int) -> None:
         """Compute one token more; StoppedError empties the cache."""
         self._settle(self._put([token]), [token])
+
+    def remember(self) -> Checkpoint:
+        """Return the present end as a place to go back to."""
+        only_windows = llama.LLAMA_STATE_SEQ_FLAGS_SWA_ONLY
+        size = llama.llama_state_seq_get_size_ext(self.context, 0, only_windows)
+        window = (ctypes.c_uint8 * size)()
+        llama.llama_state_seq_get_data_ext(self.context, window, size, 0, only_windows)
+        return Checkpoint(len(self), window)
+
+    def go_back(self, to: Checkpoint) -> None:
+        """Forget what came after a place that was remembered; everything where llama.cpp cannot."""
+        only_windows = llama.LLAMA_STATE_SEQ_FLAGS_SWA_ONLY
+        done = llama.llama_state_seq_set_data_ext(self.context, to.window, len(to.window), 0, only_windows)
+        if done and llama.llama_memory_seq_rm(self._memory, 0, to.length, -1):
+            del self._entries[to.length :]
+        else:
+            self.clear()
 
     def _put(self, tokens: list[int]) -> int:
         # The batch holds no more than the array's address: the name keeps it alive.
@@ -155,21 +175,6 @@ class Cache:
         if status == _ABORTED:
             raise StoppedError
         raise EdgekitError(f"llama.cpp could not compute (status {status}): {native.complaints()}")
-
-    def _remember(self) -> _Checkpoint:
-        only_windows = llama.LLAMA_STATE_SEQ_FLAGS_SWA_ONLY
-        size = llama.llama_state_seq_get_size_ext(self.context, 0, only_windows)
-        window = (ctypes.c_uint8 * size)()
-        llama.llama_state_seq_get_data_ext(self.context, window, size, 0, only_windows)
-        return _Checkpoint(len(self), window)
-
-    def _go_back(self, to: _Checkpoint) -> None:
-        only_windows = llama.LLAMA_STATE_SEQ_FLAGS_SWA_ONLY
-        done = llama.llama_state_seq_set_data_ext(self.context, to.window, len(to.window), 0, only_windows)
-        if done and llama.llama_memory_seq_rm(self._memory, 0, to.length, -1):
-            del self._entries[to.length :]
-        else:
-            self.clear()
 
 
 def _batches(prompt: Prompt, done: int, size: int) -> Iterator[list[int] | MediaInput]:

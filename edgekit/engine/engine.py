@@ -181,7 +181,7 @@ class Engine:
         """
         done = self.cache.keep_common(entries(prompt))
         yield done
-        with self._stopping(stop):
+        with self.stopping(stop):
             yield from self.cache.read(prompt, done, self.encode)
 
     def write(self, sampling: Sampling, stop: threading.Event | None = None) -> Iterator[int]:
@@ -192,7 +192,7 @@ class Engine:
         left = self.context - len(self.cache)
         if sampling.max_tokens is not None:
             left = min(left, sampling.max_tokens)
-        with Sampler(sampling, self.vocabulary.size, self.vocabulary.suppressed()) as sampler, self._stopping(stop):
+        with Sampler(sampling, self.vocabulary.size, self.vocabulary.suppressed()) as sampler, self.stopping(stop):
             for _ in range(left):
                 token = sampler.next(self.cache.context)
                 yield token
@@ -201,7 +201,8 @@ class Engine:
                 self.cache.append(token)
 
     @contextmanager
-    def _stopping(self, stop: threading.Event | None) -> Iterator[None]:
+    def stopping(self, stop: threading.Event | None) -> Iterator[None]:
+        """End the body's computations with llama.cpp's status of an abort once `stop` is set."""
         # A thread carries the event into llama.cpp's flag, so that a batch of any size ends at once.
         if stop is None:
             yield
