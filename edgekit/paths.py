@@ -1,5 +1,6 @@
 """Where edgekit keeps things on disk: the only module that knows."""
 
+import os
 from pathlib import Path
 
 import platformdirs
@@ -52,3 +53,12 @@ def cache_directory() -> Path:
 def data_directory() -> Path:
     """Return the folder for what a person would miss."""
     return Path(platformdirs.user_data_dir(_APP))
+
+
+def models_directory() -> Path:
+    """Return the folder of downloaded models: the Hugging Face cache, found as huggingface_hub does."""
+    if cache := os.environ.get("HF_HUB_CACHE"):
+        return Path(cache).expanduser()
+    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or Path(caches) / "huggingface"
+    return Path(home).expanduser() / "hub"

@@ -1,107 +1,73 @@
-"""GPUs: NVIDIA through NVML or its driver's files, AMD and Intel through sysfs, Apple and Jetson as unified memory."""
+"""GPUs: NVIDIA through NVML, AMD and Intel through sysfs, Apple and Jetson as unified memory, Windows's registry."""
 
 from __future__ import annotations
 
-import platform
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
-from edgekit.hardware.backends import BACKENDS
-from edgekit.hardware.board import read_board
+from edgekit.hardware.backends import BACKENDS, install_command
+from edgekit.hardware.board import is_jetson
+from edgekit.hardware.host import Host
 from edgekit.hardware.machine import Accelerator, Memory
-from edgekit.hardware.system_files import number, text
+from edgekit.hardware.nvml import NvidiaDevice
+from edgekit.hardware.pci import cards, has_card
+from edgekit.hardware.system_files import text
+from edgekit.hardware.windows import display_adapters
 
-_GIB = 1 << 30
-_VENDORS = {"0x1002": "amd", "0x8086": "intel", "0x10de": "nvidia"}
+_MIB = 1 << 20
 # Metal's recommended working set: two thirds of memory up to 36 GB, three quarters above.
 _METAL_STEP = 36_000_000_000
 
 
-def read_accelerators(memory: Memory, backends: frozenset[str], root: Path = Path("/")) -> tuple[Accelerator, ...]:
+def read_accelerators(host: Host, memory: Memory, backends: frozenset[str]) -> tuple[Accelerator, ...]:
     """Return the accelerators; `backends` are those of the installed llama.cpp build."""
-    # A Jetson's GPU also shows through NVML, with memory that is not its own.
-    found = [*(_jetson(root, memory) or _nvidia(root)), *_sysfs(root, memory), *_apple(root, memory)]
-    if not any(one.vendor == "nvidia" for one in found):
-        found += _undriven(root)
-    return tuple(replace(one, usable=bool(BACKENDS[one.vendor] & backends)) for one in found)
+    # A Jetson's GPU may also show through NVML, with memory that is not its own.
+    nvidia = _jetson(host, memory) or _nvidia(host, memory)
+    # On Windows NVML and the registry tell of the same NVIDIA cards.
+    others = [one for one in display_adapters(host, memory) if not (nvidia and one.vendor == "nvidia")]
+    found = [*nvidia, *cards(host, memory), *others, *_apple(host, memory)]
+    if not any(one.vendor == "nvidia" for one in found) and has_card(host, "nvidia"):
+        # The card is there, NVIDIA's driver is not: llama.cpp cannot use it and its memory is not known.
+        found.append(Accelerator("NVIDIA GPU without NVIDIA's driver", "nvidia", 0, 0))
+    return tuple(_with_build(one, host, backends) for one in found)
 
 
-def _nvidia(root: Path) -> Iterator[Accelerator]:
-    live = list(_nvml()) if root == Path("/") else []
-    if live:
-        yield from live
-        return
-    for path in sorted((root / "proc/driver/nvidia/gpus").glob("*/information")):
-        name = re.search(r"^Model:\s*(.+)$", text(path) or "", re.MULTILINE)
-        # The driver's files do not tell the memory: nothing is promised for it.
-        yield Accelerator(name.group(1) if name else "NVIDIA GPU", "nvidia", 0, 0)
+def _with_build(one: Accelerator, host: Host, backends: frozenset[str]) -> Accelerator:
+    if BACKENDS[one.vendor] & backends:
+        return replace(one, usable=True)
+    return replace(one, install=install_command(one.vendor, host.system, host.architecture))
 
 
-def _nvml() -> Iterator[Accelerator]:
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-    except Exception:
-        # Not installed, no driver, or a driver of another version: the driver's files are read instead.
-        return
-    for index in range(pynvml.nvmlDeviceGetCount()):
-        device = pynvml.nvmlDeviceGetHandleByIndex(index)
-        memory = pynvml.nvmlDeviceGetMemoryInfo(device)
-        clock = pynvml.nvmlDeviceGetMaxClockInfo(device, pynvml.NVML_CLOCK_MEM)
-        width = pynvml.nvmlDeviceGetMemoryBusWidth(device)
-        name = pynvml.nvmlDeviceGetName(device)
-        # Megahertz, twice per clock, bits.
-        bandwidth = clock * 1e6 * 2 * width / 8
-        yield Accelerator(name, "nvidia", memory.total, memory.free, memory_bandwidth=bandwidth or None)
+def _nvidia(host: Host, memory: Memory) -> list[Accelerator]:
+    if devices := host.nvidia():
+        return [_told(one, memory) for one in devices]
+    found = sorted((host.root / "proc/driver/nvidia/gpus").glob("*/information"))
+    names = (re.search(r"^Model:\s*(.+)$", text(path) or "", re.MULTILINE) for path in found)
+    # The driver's files do not tell the memory: nothing is promised for it.
+    return [Accelerator(name.group(1) if name else "NVIDIA GPU", "nvidia", 0, 0) for name in names]
 
 
-def _sysfs(root: Path, memory: Memory) -> Iterator[Accelerator]:
-    for device in _cards(root):
-        if _vendor(device) == "amd":
-            yield _amd(device, memory)
-        elif _vendor(device) == "intel":
-            # No file tells an integrated GPU's share; its drivers lend it up to half of main memory.
-            yield Accelerator("Intel graphics", "intel", memory.total // 2, memory.available // 2, shares_memory=True)
+def _told(device: NvidiaDevice, memory: Memory) -> Accelerator:
+    if not device.memory_total:
+        # Where NVML knows no memory of the GPU's own (Grace, Thor) it uses the machine's.
+        return Accelerator(device.name, "nvidia", memory.total, memory.available, shares_memory=True)
+    bandwidth = device.memory_bandwidth
+    return Accelerator(device.name, "nvidia", device.memory_total, device.memory_free, memory_bandwidth=bandwidth)
 
 
-def _cards(root: Path) -> list[Path]:
-    # Connectors (card0-HDMI-A-1) point to their card's device again.
-    found = (root / "sys/class/drm").glob("card[0-9]*/device")
-    return sorted(device for device in found if "-" not in device.parent.name)
-
-
-def _vendor(device: Path) -> str | None:
-    return _VENDORS.get(text(device / "vendor") or "")
-
-
-def _amd(device: Path, memory: Memory) -> Accelerator:
-    total = number(device / "mem_info_vram_total") or 0
-    used = number(device / "mem_info_vram_used") or 0
-    borrowed = number(device / "mem_info_gtt_total") or 0
-    name = text(device / "product_name") or "AMD GPU"
-    if total <= 4 * _GIB and borrowed > total:
-        # An APU: a small carved-out part, the rest borrowed from main memory.
-        return Accelerator(name, "amd", borrowed, min(borrowed, memory.available), shares_memory=True)
-    return Accelerator(name, "amd", total, total - used)
-
-
-def _jetson(root: Path, memory: Memory) -> list[Accelerator]:
-    if "jetson" not in (read_board(root) or "").lower():
+def _jetson(host: Host, memory: Memory) -> list[Accelerator]:
+    if not is_jetson(host):
         return []
     return [Accelerator("NVIDIA Tegra", "nvidia", memory.total, memory.available, shares_memory=True)]
 
 
-def _undriven(root: Path) -> list[Accelerator]:
-    # The card is there, NVIDIA's driver is not: llama.cpp cannot use it and its memory is not known.
-    cards = [card for card in _cards(root) if _vendor(card) == "nvidia"]
-    return [Accelerator("NVIDIA GPU without NVIDIA's driver", "nvidia", 0, 0) for _ in cards]
-
-
-def _apple(root: Path, memory: Memory) -> Iterator[Accelerator]:
-    if root != Path("/") or platform.system() != "Darwin" or platform.machine() != "arm64":
+def _apple(host: Host, memory: Memory) -> Iterator[Accelerator]:
+    if host.system != "Darwin" or host.architecture != "arm64":
         return
+    told = host.sysctl()
     share = memory.total * 3 // 4 if memory.total > _METAL_STEP else memory.total * 2 // 3
-    yield Accelerator("Apple GPU", "apple", share, min(share, memory.available), shares_memory=True)
+    # What a person set with `sudo sysctl iogpu.wired_limit_mb=N`; zero is the system's own share.
+    share = min(int(told.get("iogpu.wired_limit_mb") or 0) * _MIB, memory.total) or share
+    name = f"{told.get('machdep.cpu.brand_string') or 'Apple'} GPU"
+    yield Accelerator(name, "apple", share, min(share, memory.available), shares_memory=True)

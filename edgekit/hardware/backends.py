@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,11 @@ BACKENDS = {
     "apple": frozenset({"metal"}),
 }
 _NAMES = frozenset().union(*BACKENDS.values())
+# CMake's switch of the backend to build where there is no wheel; Vulkan drives both with a driver that is always there.
+_SWITCHES = {"nvidia": "GGML_CUDA", "amd": "GGML_VULKAN", "intel": "GGML_VULKAN", "apple": "GGML_METAL"}
+# The project's own wheels for x86-64 with CUDA 12.4: github.com/abetlen/llama-cpp-python, README.
+_CUDA_WHEELS = "https://abetlen.github.io/llama-cpp-python/whl/cu124"
+_PIP = "pip install --force-reinstall --no-deps"
 
 
 def built_backends(folder: Path | None = None) -> frozenset[str]:
@@ -28,3 +34,26 @@ def library_folder() -> Path | None:
     """Return where llama-cpp-python keeps llama.cpp's libraries; None where it is not installed."""
     spec = find_spec("llama_cpp")
     return Path(spec.origin).parent / "lib" if spec and spec.origin else None
+
+
+def install_command(vendor: str, system: str, architecture: str) -> str:
+    """Return the command that installs a llama.cpp build which drives a vendor's GPUs."""
+    if vendor == "nvidia" and architecture in ("x86_64", "AMD64"):
+        # Without this restriction pip compiles for the processor alone where the wheel for this Python is missing.
+        return f'{_PIP} --only-binary llama-cpp-python --extra-index-url {_CUDA_WHEELS} "{_wanted()}"'
+    return build_command(f"-D{_SWITCHES[vendor]}=on", system)
+
+
+def build_command(switches: str, system: str) -> str:
+    """Return the command that compiles llama.cpp for this very processor, with CMake's switches."""
+    build = f'{_PIP} --no-binary llama-cpp-python "{_wanted()}"'
+    if not switches:
+        return build
+    return f'$env:CMAKE_ARGS="{switches}"; {build}' if system == "Windows" else f'CMAKE_ARGS="{switches}" {build}'
+
+
+def _wanted() -> str:
+    try:
+        return next(one for one in requires("edgekit") or () if one.startswith("llama-cpp-python"))
+    except (PackageNotFoundError, StopIteration):
+        return "llama-cpp-python"

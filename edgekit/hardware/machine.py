@@ -1,18 +1,23 @@
-"""What edgekit knows about a machine."""
+"""What edgekit knows about a machine: the keys of `edgekit probe --json`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Main memory in bytes, container limits applied."""
+    """Main memory in bytes, container limits applied; swap and zram are told apart and never counted in."""
 
     total: int
+    # What can be had without swapping: page cache that the kernel would give back is in it.
     available: int
     # The tightest container limit, None where no limit is set.
     limit: int | None = None
+    # On disk.
     swap_total: int = 0
     swap_free: int = 0
+    # Compressed in memory: what lies there still takes a third or so of its size.
+    zram_total: int = 0
+    zram_free: int = 0
 
 
 @dataclass(frozen=True)
@@ -24,14 +29,23 @@ class Processor:
     physical_cores: int
     # Logical processors that this process may use: affinity and container quota applied.
     usable_threads: int
+    # Names as llama.cpp's: "avx2", "avx512_vnni", "dotprod", "i8mm", "sve", ...
     features: tuple[str, ...] = ()
+    # How many of the physical cores are small ones, which hold the others up when they share one computation.
+    efficiency_cores: int = 0
+
+    @property
+    def performance_cores(self) -> int:
+        """Return the physical cores that are not small ones."""
+        return self.physical_cores - self.efficiency_cores
 
 
 @dataclass(frozen=True)
 class Accelerator:
-    """One GPU or similar device; memory in bytes."""
+    """One GPU or similar device; memory in bytes, zero where it is not told."""
 
     name: str
+    # "nvidia", "amd", "intel" or "apple".
     vendor: str
     memory_total: int
     memory_free: int
@@ -41,6 +55,19 @@ class Accelerator:
     usable: bool = False
     # Peak read bandwidth in bytes per second, None when not known.
     memory_bandwidth: float | None = None
+    # The command that installs a llama.cpp build which can; None where the present one does.
+    install: str | None = None
+
+
+@dataclass(frozen=True)
+class BackendDevice:
+    """A device that the installed llama.cpp build itself lists."""
+
+    # "CPU", "CUDA0", "Vulkan0", "MTL0", ...
+    name: str
+    description: str
+    # "cpu", "gpu", "integrated_gpu" or "accelerator".
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -51,12 +78,18 @@ class Machine:
     memory: Memory
     processor: Processor
     accelerators: tuple[Accelerator, ...] = ()
+    # "Raspberry Pi 5 Model B Rev 1.0", "Xiaomi 2210132G", None for a computer without a board name.
     board: str | None = None
-    # "docker", "podman", "wsl2", ... None on bare metal or in a plain virtual machine.
+    # "docker", "podman", "kubernetes", "lxc", "wsl2", "termux"; None on bare metal and in a plain virtual machine.
     container: str | None = None
     # Main memory read bandwidth in bytes per second, None when not known.
     memory_bandwidth: float | None = None
     # Where the bandwidth comes from: "measured", "peak", or "decode" (from published decode speeds).
     bandwidth_basis: str | None = None
+    # Where models go, in bytes.
     disk_free: int | None = None
     notes: tuple[str, ...] = ()
+    # As Python's platform.system() says: "Linux", "Darwin", "Windows", "Android".
+    system: str = "Linux"
+    # Only where llama.cpp was asked: `edgekit probe` and `edgekit doctor`.
+    backend_devices: tuple[BackendDevice, ...] = ()

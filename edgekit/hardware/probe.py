@@ -2,65 +2,48 @@
 
 from __future__ import annotations
 
-import platform
-import shutil
-from pathlib import Path
+from dataclasses import replace
 
-from edgekit import paths
 from edgekit.hardware.accelerators import read_accelerators
-from edgekit.hardware.backends import BACKENDS, built_backends
+from edgekit.hardware.backends import built_backends
 from edgekit.hardware.bandwidth import known_bandwidth, measured_bandwidth
 from edgekit.hardware.board import read_board, read_container
+from edgekit.hardware.host import Host
 from edgekit.hardware.machine import Accelerator, Machine, Memory
 from edgekit.hardware.memory import read_memory
-from edgekit.hardware.processor import live_affinity, read_processor
+from edgekit.hardware.processor import read_processor
+from edgekit.hardware.this_host import this_host
 
 
 def probe(*, measure: bool = False) -> Machine:
     """Return this machine; with `measure`, its memory bandwidth is measured unless it is already known."""
-    memory = read_memory()
-    processor = read_processor(affinity=live_affinity())
-    bandwidth = known_bandwidth(processor, memory)
+    machine = describe(this_host(), built_backends())
+    bandwidth = known_bandwidth(machine.processor, machine.memory)
     if bandwidth is None and measure:
-        bandwidth = measured_bandwidth(processor, memory)
-    return describe(Path("/"), memory_bandwidth=bandwidth)
+        bandwidth = measured_bandwidth(machine.processor, machine.memory)
+    return replace(machine, memory_bandwidth=bandwidth, bandwidth_basis="measured" if bandwidth else None)
 
 
-def describe(root: Path, *, backends: frozenset[str] | None = None, memory_bandwidth: float | None = None) -> Machine:
-    """Return the machine whose system files lie under `root`."""
-    live = root == Path("/")
-    memory = read_memory(root)
-    accelerators = read_accelerators(memory, built_backends() if backends is None else backends, root)
+def describe(host: Host, backends: frozenset[str]) -> Machine:
+    """Return the machine that a host's files and answers describe, with a llama.cpp build of these backends."""
+    memory = read_memory(host)
+    accelerators = read_accelerators(host, memory, backends)
     return Machine(
-        name=platform.node() if live else root.name,
+        name=host.name or host.root.name,
         memory=memory,
-        processor=read_processor(root, live_affinity() if live else None),
+        processor=read_processor(host),
         accelerators=accelerators,
-        board=read_board(root),
-        container=read_container(root),
-        memory_bandwidth=memory_bandwidth,
-        bandwidth_basis="measured" if memory_bandwidth else None,
-        disk_free=_disk_free() if live else None,
+        board=read_board(host),
+        container=read_container(host),
+        disk_free=host.disk_free,
         notes=tuple(_notes(memory, accelerators)),
+        system=host.system,
     )
-
-
-def _disk_free() -> int | None:
-    folder = paths.data_directory()
-    while not folder.exists():
-        folder = folder.parent
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return None
 
 
 def _notes(memory: Memory, accelerators: tuple[Accelerator, ...]) -> list[str]:
     notes = []
     if memory.limit is not None:
         notes.append("A container limits the memory; the numbers above are the container's.")
-    for one in accelerators:
-        if not one.usable:
-            wanted = " or ".join(sorted(BACKENDS[one.vendor]))
-            notes.append(f"{one.name}: this llama.cpp build cannot drive it; a build with {wanted} could.")
-    return notes
+    idle = (one for one in accelerators if one.install)
+    return notes + [f"{one.name}: this llama.cpp build cannot drive it; one that can: {one.install}" for one in idle]

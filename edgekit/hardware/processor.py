@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
-import platform
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from edgekit.hardware.arm import arm_model
 from edgekit.hardware.cgroup import processor_quota
+from edgekit.hardware.host import Host
 from edgekit.hardware.machine import Processor
-from edgekit.hardware.system_files import text
+from edgekit.hardware.system_files import number, ranges, text
 
 # Linux's name of a flag: llama.cpp's.
 _FEATURES = {
@@ -19,43 +21,57 @@ _FEATURES = {
     "fma": "fma",
     "avx_vnni": "avx_vnni",
     "avx512f": "avx512",
+    "avx512vbmi": "avx512_vbmi",
     "avx512_vnni": "avx512_vnni",
     "avx512_bf16": "avx512_bf16",
     "amx_int8": "amx_int8",
     "asimd": "neon",
+    "asimdhp": "fp16",
     "asimddp": "dotprod",
     "i8mm": "i8mm",
     "bf16": "bf16",
     "sve": "sve",
     "sve2": "sve2",
+    "sme": "sme",
     "v": "rvv",
 }
+# macOS's: hw.optional.arm.FEAT_*, from macOS 12 on; Intel's without `arm.`.
+_SYSCTL = {
+    "arm.FEAT_FP16": "fp16",
+    "arm.FEAT_DotProd": "dotprod",
+    "arm.FEAT_I8MM": "i8mm",
+    "arm.FEAT_BF16": "bf16",
+    "arm.FEAT_SME": "sme",
+    "avx1_0": "avx",
+    "avx2_0": "avx2",
+    "f16c": "f16c",
+    "fma": "fma",
+    "avx512f": "avx512",
+}
+# Windows's PF_* numbers (winnt.h); every processor with AVX2 that Windows runs on has the two that it does not tell.
+_WINDOWS = {39: ("avx",), 40: ("avx2", "f16c", "fma"), 41: ("avx512",), 43: ("dotprod",)}
 
-# Arm's part numbers of the boards that edgekit has profiles for (Linux has no model name there).
-_ARM_PARTS = {"0xd03": "Cortex-A53", "0xd08": "Cortex-A72", "0xd0b": "Cortex-A76", "0xd42": "Cortex-A78AE"}
+
+def read_processor(host: Host) -> Processor:
+    """Return the processor, with affinity and container quota applied to its threads."""
+    if entries := _entries(host.root):
+        return _linux(host, entries)
+    if host.system == "Darwin":
+        return _apple(host)
+    return _windows(host) if host.system == "Windows" else _counted(host)
 
 
-def read_processor(root: Path = Path("/"), affinity: int | None = None) -> Processor:
-    """Return the processor; `affinity` is the number of logical processors that the scheduler allows."""
-    entries = _entries(root)
-    if not entries:
-        return _elsewhere()
-    logical = len(entries)
-    first = entries[0]
-    features = {_FEATURES[word] for word in _flags(first) if word in _FEATURES}
-    usable = min(logical, affinity or logical, math.ceil(processor_quota(root) or logical))
+def _linux(host: Host, entries: list[dict[str, str]]) -> Processor:
+    logical, first = len(entries), entries[0]
+    usable = min(logical, host.affinity or logical, math.ceil(processor_quota(host.root) or logical))
     return Processor(
-        model=first.get("model name") or _ARM_PARTS.get(first.get("CPU part", ""), "unknown"),
-        architecture=_architecture(first),
+        model=first.get("model name") or arm_model(entries) or "unknown",
+        architecture=_architecture(host, first),
         physical_cores=_cores(entries),
         usable_threads=max(1, usable),
-        features=tuple(sorted(features)),
+        features=_named(_FEATURES[word] for word in _flags(first) if word in _FEATURES),
+        efficiency_cores=_efficiency_cores(host.root, logical),
     )
-
-
-def live_affinity() -> int | None:
-    """Return how many logical processors this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 def _entries(root: Path) -> list[dict[str, str]]:
@@ -73,10 +89,10 @@ def _flags(entry: dict[str, str]) -> list[str]:
     return (entry.get("flags") or entry.get("Features") or "").split()
 
 
-def _architecture(entry: dict[str, str]) -> str:
+def _architecture(host: Host, entry: dict[str, str]) -> str:
     if "CPU part" in entry:
-        return "aarch64"
-    return "x86_64" if "flags" in entry else platform.machine()
+        return "aarch64" if "asimd" in _flags(entry) else "armv7l"
+    return "x86_64" if "flags" in entry else host.architecture
 
 
 def _cores(entries: list[dict[str, str]]) -> int:
@@ -84,13 +100,48 @@ def _cores(entries: list[dict[str, str]]) -> int:
     return len(cores) or len(entries)
 
 
-def _elsewhere() -> Processor:
-    import psutil
+def _efficiency_cores(root: Path, logical: int) -> int:
+    """Return the small cores; none has hyper-threads."""
+    if atoms := text(root / "sys/devices/cpu_atom/cpus"):
+        return len(ranges(atoms))
+    folder = root / "sys/devices/system/cpu"
+    capacities = [number(folder / f"cpu{index}/cpu_capacity") or 0 for index in range(logical)]
+    # Arm's middle cores have 0.7 and more of the capacity of the largest, its small ones a third.
+    return sum(1 for capacity in capacities if 0 < 2 * capacity < max(capacities))
 
-    logical = psutil.cpu_count() or 1
-    machine = platform.machine()
-    # Every Apple processor that runs a current macOS has these.
-    features = ("dotprod", "neon") if machine == "arm64" else ()
+
+def _apple(host: Host) -> Processor:
+    told = host.sysctl()
+    logical = int(told.get("hw.logicalcpu") or told.get("hw.ncpu") or 1)
+    features = [name for key, name in _SYSCTL.items() if told.get(f"hw.optional.{key}") == "1"]
+    if host.architecture == "arm64":
+        # macOS 11 does not tell the second, which every Apple processor has.
+        features += ["neon", "dotprod"]
     return Processor(
-        platform.processor() or machine, machine, psutil.cpu_count(logical=False) or logical, logical, features
+        model=told.get("machdep.cpu.brand_string") or "unknown",
+        architecture=host.architecture,
+        physical_cores=int(told.get("hw.physicalcpu") or logical),
+        usable_threads=logical,
+        features=_named(features),
+        efficiency_cores=int(told.get("hw.perflevel1.physicalcpu") or 0),
     )
+
+
+def _windows(host: Host) -> Processor:
+    keys = (values for path, values in host.registry().items() if "CentralProcessor" in path)
+    model = next((str(values["ProcessorNameString"]).strip() for values in keys if "ProcessorNameString" in values), "")
+    features = [name for number in host.windows_features() for name in _WINDOWS.get(number, ())]
+    if host.architecture == "ARM64":
+        features.append("neon")
+    found = _counted(host)
+    return replace(found, model=model or found.model, features=_named(features))
+
+
+def _counted(host: Host) -> Processor:
+    counts = host.counts()
+    physical, logical = (counts.physical_cores, counts.logical_cores) if counts else (1, 1)
+    return Processor("unknown", host.architecture, physical, min(logical, host.affinity or logical))
+
+
+def _named(features: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(features)))

@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hardware.machines import lay_out
+from hardware.machines import host
+
+from edgekit.hardware.host import Host
 
 
 @pytest.fixture
-def machine_root(tmp_path: Path) -> Callable[[str], Path]:
-    """Lay the files of a machine out and return the root."""
-    return partial(lay_out, folder=tmp_path)
+def machine_host(tmp_path: Path) -> Callable[[str], Host]:
+    """Lay the files of a machine out and return what reads them."""
+    return partial(host, folder=tmp_path)

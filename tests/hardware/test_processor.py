@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edgekit.hardware.processor import read_processor
@@ -19,8 +21,8 @@ from edgekit.hardware.processor import read_processor
         ("radeon-rx-7900-xtx", "AMD Ryzen 9 7950X 16-Core Processor", "x86_64", 16, 32),
     ],
 )
-def test_cores_and_quotas(machine_root, machine, model, architecture, cores, threads):
-    processor = read_processor(machine_root(machine))
+def test_cores_and_quotas(machine_host, machine, model, architecture, cores, threads):
+    processor = read_processor(machine_host(machine))
     assert (processor.model, processor.architecture) == (model, architecture)
     assert (processor.physical_cores, processor.usable_threads) == (cores, threads)
 
@@ -34,11 +36,11 @@ def test_cores_and_quotas(machine_root, machine, model, architecture, cores, thr
         ("amd-apu", {"avx2", "avx512", "avx512_vnni"}, {"neon"}),
     ],
 )
-def test_instruction_sets_that_llama_cpp_uses(machine_root, machine, has, lacks):
-    features = set(read_processor(machine_root(machine)).features)
+def test_instruction_sets_that_llama_cpp_uses(machine_host, machine, has, lacks):
+    features = set(read_processor(machine_host(machine)).features)
     assert has <= features
     assert not lacks & features
 
 
-def test_affinity_limits_the_threads(machine_root):
-    assert read_processor(machine_root("amd-apu"), affinity=3).usable_threads == 3
+def test_affinity_limits_the_threads(machine_host):
+    assert read_processor(replace(machine_host("amd-apu"), affinity=3)).usable_threads == 3
