@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -15,24 +15,26 @@ from gguf import GGMLQuantizationType
 from edgekit.convert.adapter import Adapters, LedgerEntry
 from edgekit.convert.checkpoint import Checkpoint
 from edgekit.convert.disk import check_room
+from edgekit.convert.folder import check_replaceable, output_folder
 from edgekit.convert.gemma4.model import Gemma4
 from edgekit.convert.general import general, own
 from edgekit.convert.gguf_file import GGUFWriter
 from edgekit.convert.keys import Value
 from edgekit.convert.memory import peak_memory
+from edgekit.convert.merged_checkpoint import MergedCheckpoint
 from edgekit.convert.merging import Merging
 from edgekit.convert.mixture import PROJECTOR_QUANTIZATIONS, check_quantization
 from edgekit.convert.modelfile import Modelfile
+from edgekit.convert.output import Output
 from edgekit.convert.plan import TensorPlan
 from edgekit.convert.progress import Progress as Progress
 from edgekit.convert.progress import silent
 from edgekit.convert.stream import stream
 from edgekit.convert.target import Group, Target, target
-from edgekit.convert.whole_file import WholeFile, remove_leftovers
+from edgekit.convert.whole_file import WholeFile
 from edgekit.errors import FileError, UnsupportedError
 
 _NO_TEMPLATE = "no chat template: chat and run will refuse this file; copy chat_template.jinja from the base model"
-Kind = Literal["text", "projector", "drafter", "checkpoint", "onnx", "modelfile"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class ConvertJob:
     projector: str = "auto"
     # What the files are called; the folders of checkpoint and adapters if not given.
     name: str | None = None
+    to: Literal["gguf", "safetensors"] = "gguf"
 
     @property
     def file_name(self) -> str:
@@ -54,17 +57,6 @@ class ConvertJob:
         if self.name is not None:
             return _file_name(self.name)
         return "-".join(_named(folder).name for folder in (self.checkpoint, *self.adapters))
-
-
-@dataclass(frozen=True)
-class Output:
-    """A file that a conversion wrote, or would write: then its digest is empty."""
-
-    path: Path
-    kind: Kind
-    quantization: str | None
-    bytes: int
-    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,14 +74,18 @@ class ConvertResult:
 
 
 def convert(job: ConvertJob, progress: Progress = silent, *, dry_run: bool = False) -> ConvertResult:
-    """Convert a checkpoint and its adapters to GGUF in one pass; a dry run checks everything and writes nothing.
+    """Convert a checkpoint and its adapters in one pass; a dry run checks everything and writes nothing.
 
     `progress` hears the bytes read and the bytes to read. Raises FileError, AdapterError and UnsupportedError for what
     cannot be converted, DoesNotFitError where the disk is too small; then no file is left behind.
     """
     start = time.monotonic()
     with Checkpoint(job.checkpoint) as checkpoint, Adapters(job.adapters) as adapters:
-        conversion = _Conversion(job, checkpoint, adapters)
+        conversion = (
+            _Conversion(job, checkpoint, adapters)
+            if job.to == "gguf"
+            else MergedCheckpoint(job.out, checkpoint, adapters)
+        )
         outputs = conversion.plan() if dry_run else conversion.run(progress)
         return ConvertResult(
             outputs, conversion.merging.ledger(), time.monotonic() - start, peak_memory(), conversion.warnings
@@ -97,7 +93,7 @@ def convert(job: ConvertJob, progress: Progress = silent, *, dry_run: bool = Fal
 
 
 class _Conversion:
-    """A job with its checkpoint and adapters open and every file's header made."""
+    """A job for GGUF files with its checkpoint and adapters open and every file's header made."""
 
     def __init__(self, job: ConvertJob, checkpoint: Checkpoint, adapters: Adapters) -> None:
         self.job = job
@@ -113,7 +109,7 @@ class _Conversion:
         self.groups = self._groups()
         self.modelfile = self._modelfile()
         self.warnings = [] if self.model.has_template else [_NO_TEMPLATE]
-        _check_replaceable([output.path for output in self.plan()])
+        check_replaceable([output.path for output in self.plan()])
         check_room(job.out, sum(target.bytes for target in self._targets()) + len(self.modelfile))
 
     def plan(self) -> list[Output]:
@@ -123,19 +119,8 @@ class _Conversion:
 
     def run(self, progress: Progress) -> list[Output]:
         """Write all files, or none."""
-        made_folders = _make_folder(self.job.out)
-        try:
-            remove_leftovers(self.job.out)
-            return self._write(progress)
-        except BaseException:
-            for folder in made_folders:
-                with suppress(OSError):
-                    folder.rmdir()
-            raise
-
-    def _write(self, progress: Progress) -> list[Output]:
         plan = self.plan()
-        with ExitStack() as stack:
+        with output_folder(self.job.out), ExitStack() as stack:
             # They take their names in the reverse order, the Modelfile last: it must not name a file that is not there.
             files = {output.path: stack.enter_context(WholeFile(output.path)) for output in reversed(plan)}
             writers = {t.path: GGUFWriter(files[t.path], t.header, t.tensors) for t in self._targets()}
@@ -217,22 +202,3 @@ def _file_name(name: str) -> str:
             f"{name!r} is no name for a file: give one without a leading dot, and the folder with --out"
         )
     return name
-
-
-def _check_replaceable(paths: Sequence[Path]) -> None:
-    """Raise FileError where a folder has the name of a file to be written: it would be noticed only at the end."""
-    for path in paths:
-        if path.is_dir():
-            raise FileError(f"{path} is a folder where a file is to be written: choose another --out or --name")
-
-
-def _make_folder(folder: Path) -> list[Path]:
-    """Create a folder and those above it; return the new ones, the innermost first."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as problem:
-        raise FileError(f"{folder} is a file: choose a folder for --out") from problem
-    except OSError as problem:
-        raise FileError(f"{folder} cannot be made: {problem.strerror}") from problem
-    return missing

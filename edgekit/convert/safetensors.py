@@ -48,7 +48,8 @@ class SafetensorsFile:
         except OSError as problem:
             raise FileError(f"{path} cannot be read: {problem.strerror}") from problem
         try:
-            self.entries = self._read_header(os.fstat(self._file).st_size)
+            self.bytes = os.fstat(self._file).st_size
+            self.entries = self._read_header(self.bytes)
         except BaseException:
             self.close()
             raise
@@ -71,7 +72,7 @@ class SafetensorsFile:
         width = math.prod(entry.shape[1:])
         if not 0 <= start <= stop <= height:
             raise IndexError(f"rows {start} to {stop} of {height}")
-        data = self._read(entry.begin + start * width * dtype.itemsize, (stop - start) * width * dtype.itemsize)
+        data = self.read(entry.begin + start * width * dtype.itemsize, (stop - start) * width * dtype.itemsize)
         # Widening bf16 with a shift is several times faster than a cast through ml_dtypes.
         values = _widen(data) if entry.dtype == "BF16" else np.frombuffer(data, dtype).astype(np.float32)
         return values.reshape(stop - start, *entry.shape[1:])
@@ -86,7 +87,8 @@ class SafetensorsFile:
             )
         return _DTYPES[entry.dtype]
 
-    def _read(self, offset: int, count: int) -> bytes:
+    def read(self, offset: int, count: int) -> bytes:
+        """Return bytes as they stand in the file."""
         parts = []
         while count:
             # One read returns at most 2 GiB on Linux.
@@ -102,7 +104,7 @@ class SafetensorsFile:
         if length > min(size - 8, _LONGEST_HEADER) or length < 2:
             raise self._damaged(f"it has {size} bytes and its header would have {length}")
         try:
-            header = json.loads(self._read(8, length))
+            header = json.loads(self.read(8, length))
             listed = {name: _entry(value, 8 + length) for name, value in header.items() if name != "__metadata__"}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
             raise self._damaged("its header is no safetensors header") from problem

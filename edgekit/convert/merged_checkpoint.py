@@ -1,0 +1,155 @@
+"""The checkpoint itself, merged: the same files, in which only what adapters change is new."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.convert.adapter import Adapters
+from edgekit.convert.checkpoint import Checkpoint, Weight
+from edgekit.convert.disk import check_room
+from edgekit.convert.folder import check_replaceable, output_folder
+from edgekit.convert.gemma4.model import Gemma4
+from edgekit.convert.merging import Merging
+from edgekit.convert.output import Output
+from edgekit.convert.progress import Progress
+from edgekit.convert.rounding import rounded
+from edgekit.convert.safetensors import SafetensorsFile
+from edgekit.convert.stream import in_order
+from edgekit.convert.whole_file import WholeFile
+from edgekit.errors import FileError, UnsupportedError
+
+CONFIG = "config.json"
+# What a checkpoint has beside its weights. A base model that was saved with an adapter must not carry it along:
+# transformers would apply it a second time.
+_COMPANIONS = ("*.json", "*.jinja", "*.model", "*.txt", "README.md", "LICENSE*", "NOTICE*")
+_NOT_COPIED = ("adapter_config.json",)
+_TEMPLATES = "additional_chat_templates"
+# Bytes that are copied in one piece, and values that are merged in one.
+_PIECE = 4 << 20
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Bytes `begin` to `end` of a shard as they are, or rows `begin` to `end` of a weight that adapters change."""
+
+    file: SafetensorsFile
+    begin: int
+    end: int
+    weight: Weight | None = None
+
+
+class MergedCheckpoint:
+    """A conversion from a checkpoint to the same checkpoint with adapters merged."""
+
+    def __init__(self, out: Path, checkpoint: Checkpoint, adapters: Adapters) -> None:
+        if not adapters.all:
+            raise UnsupportedError("there is nothing to merge: name an adapter with --adapter, or copy the checkpoint")
+        self.warnings: list[str] = []
+        self._out = out
+        self._checkpoint = checkpoint
+        unused = Gemma4(checkpoint).shared_kv
+        self.merging = Merging(adapters.deltas(checkpoint.weights, unused), unused)
+        self._shards = list(dict.fromkeys(weight.file for weight in checkpoint.weights.values()))
+        self._companions = _companions(checkpoint.directory)
+        self._check_folder([checkpoint.directory, *(adapter.directory for adapter in adapters.all)])
+        check_room(out, sum(output.bytes for output in self.plan()))
+
+    def plan(self) -> list[Output]:
+        """Return what would be written, the shards first and config.json last."""
+        shards = [Output(self._out / file.path.name, "checkpoint", None, file.bytes) for file in self._shards]
+        return shards + [
+            Output(self._out / name, "checkpoint", None, (self._checkpoint.directory / name).stat().st_size)
+            for name in self._companions
+        ]
+
+    def run(self, progress: Progress) -> list[Output]:
+        """Write all files, or none; `progress` counts the bytes of the shards."""
+        plan = self.plan()
+        with ExitStack() as stack:
+            for folder in dict.fromkeys([self._out, *(output.path.parent for output in plan)]):
+                stack.enter_context(output_folder(folder))
+            # They take their names in the reverse order: config.json last, without which nobody loads a checkpoint.
+            files = {output.path: stack.enter_context(WholeFile(output.path)) for output in reversed(plan)}
+            digests = self._write_shards(files, progress) | self._copy_companions(files)
+            for file in files.values():
+                file.settle()
+            # An earlier result must not vouch for a mixture of its files and new ones.
+            (self._out / CONFIG).unlink(missing_ok=True)
+        return [replace(output, sha256=digests[output.path]) for output in plan]
+
+    def _write_shards(self, files: dict[Path, WholeFile], progress: Progress) -> dict[Path, str]:
+        total = sum(shard.bytes for shard in self._shards)
+        done = 0
+        digests = {}
+        for shard in self._shards:
+            path = self._out / shard.path.name
+            digest = hashlib.sha256()
+            for piece, data in in_order(self._pieces(shard), self._make):
+                files[path].write(data)
+                digest.update(data)
+                done += len(data)
+                progress(done, total, piece.weight.name if piece.weight else shard.path.name)
+            digests[path] = digest.hexdigest()
+        return digests
+
+    def _copy_companions(self, files: dict[Path, WholeFile]) -> dict[Path, str]:
+        digests = {}
+        for name in self._companions:
+            data = (self._checkpoint.directory / name).read_bytes()
+            files[self._out / name].write(data)
+            digests[self._out / name] = hashlib.sha256(data).hexdigest()
+        return digests
+
+    def _pieces(self, shard: SafetensorsFile) -> Iterator[_Piece]:
+        """Cut a shard into pieces, in the order of its bytes; what is changed keeps its place and size."""
+        position = 0
+        for weight in self._checkpoint.weights.values():
+            if weight.file is not shard or not self.merging.touches(weight.name):
+                continue
+            entry = shard.entries[weight.name]
+            yield from (_Piece(shard, *ends) for ends in _steps(position, entry.begin, _PIECE))
+            step = max(1, _BLOCK // max(1, weight.width))
+            yield from (_Piece(shard, *ends, weight) for ends in _steps(0, weight.height, step))
+            position = entry.begin + entry.bytes
+        yield from (_Piece(shard, *ends) for ends in _steps(position, shard.bytes, _PIECE))
+
+    def _make(self, piece: _Piece) -> bytes:
+        weight = piece.weight
+        if weight is None:
+            return piece.file.read(piece.begin, piece.end - piece.begin)
+        merged = self.merging.exact(weight.name, weight.rows(piece.begin, piece.end), piece.begin)
+        made = rounded(merged, weight.dtype)
+        if not np.isfinite(made).all():
+            raise FileError(f"{weight.name} becomes NaN or infinity in {weight.dtype}: the adapter's training diverged")
+        return made.tobytes()
+
+    def _check_folder(self, sources: list[Path]) -> None:
+        """Raise FileError where the result would mix with other files: loaders take whatever lies in a folder."""
+        if not self._out.is_dir():
+            return
+        if any(self._out.samefile(source) for source in sources):
+            raise FileError(f"{self._out} holds what is to be merged: choose another --out")
+        check_replaceable([output.path for output in self.plan()])
+        expected = {output.path.relative_to(self._out).parts[0] for output in self.plan()}
+        others = sorted(p.name for p in self._out.iterdir() if p.name not in expected and not p.name.startswith("."))
+        if others:
+            raise FileError(f"{self._out} holds other files, such as {others[0]}: choose another --out")
+
+
+def _companions(directory: Path) -> list[str]:
+    """Return names relative to the checkpoint's folder, config.json last."""
+    found = {path.name for pattern in _COMPANIONS for path in directory.glob(pattern) if path.is_file()}
+    templates = [f"{_TEMPLATES}/{path.name}" for path in (directory / _TEMPLATES).glob("*.jinja")]
+    return [*sorted(templates), *sorted(found - {CONFIG, *_NOT_COPIED}), CONFIG]
+
+
+def _steps(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
+    for begin in range(start, stop, step):
+        yield begin, min(begin + step, stop)
