@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from edgekit.hardware.kept import keep, machine_key, recall
+from edgekit.hardware.kept import is_busy, keep, machine_key, recall
 from edgekit.hardware.machine import Memory, Processor
 
 _NAME = "bandwidth"
@@ -21,9 +21,11 @@ def known_bandwidth(processor: Processor, memory: Memory) -> float | None:
 
 
 def measured_bandwidth(processor: Processor, memory: Memory) -> float:
-    """Measure the read bandwidth in bytes per second, about a second, and keep it."""
+    """Measure the read bandwidth in bytes per second, about a second, and keep it unless the machine is busy."""
+    busy = is_busy(processor)
     bandwidth = _measure(processor.usable_threads, min(_BYTES, memory.available // 8))
-    keep(_NAME, machine_key(processor, memory), bandwidth)
+    if not busy:
+        keep(_NAME, machine_key(processor, memory), bandwidth)
     return bandwidth
 
 

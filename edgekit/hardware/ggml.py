@@ -114,16 +114,12 @@ def silently() -> Iterator[None]:
     """Keep ggml from writing to the screen while the body runs."""
     listener, data = _P(), _P()
     call("ggml_log_get", ctypes.byref(listener), ctypes.byref(data))
-    call("ggml_log_set", ctypes.cast(_deaf, _P), None)
+    deaf = ctypes.CFUNCTYPE(None, _INT, ctypes.c_char_p, _P)(lambda _level, _text, _data: None)
+    call("ggml_log_set", ctypes.cast(deaf, _P), None)
     try:
         yield
     finally:
         call("ggml_log_set", listener, data)
-
-
-@ctypes.CFUNCTYPE(None, _INT, ctypes.c_char_p, _P)
-def _deaf(_level: int, _text: bytes, _data: object) -> None:
-    return
 
 
 class Tensors:

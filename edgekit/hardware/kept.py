@@ -16,6 +16,12 @@ def machine_key(processor: Processor, memory: Memory) -> str:
     return f"{processor.model}, {processor.usable_threads} threads, {memory.total} bytes"
 
 
+def is_busy(processor: Processor) -> bool:
+    """Return whether others compute here, so that a measurement would not be worth keeping."""
+    # Windows has no load average.
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > processor.usable_threads / 2
+
+
 def recall(name: str, key: str) -> Any:  # noqa: ANN401 - JSON
     """Return what is kept under a key, None where there is nothing."""
     return _read(_file(name)).get(key)

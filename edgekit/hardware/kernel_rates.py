@@ -1,33 +1,15 @@
-"""What is known about the speed of llama.cpp's own kernels on a processor."""
+"""How fast llama.cpp's own kernels are on this machine: timed once, kept per machine and build of llama.cpp."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 
 from edgekit.hardware.backends import library_folder
-from edgekit.hardware.kept import keep, machine_key, recall
-from edgekit.hardware.machine import Memory, Processor
+from edgekit.hardware.kept import is_busy, keep, machine_key, recall
+from edgekit.hardware.machine import Kernels, Memory, Processor
 
 _NAME = "kernels"
-
-
-@dataclass(frozen=True)
-class Kernels:
-    """How fast llama.cpp's own kernels are, by the type of the weights; `repacked` from their rearranged copies."""
-
-    threads: int
-    # Bytes of weights per second while one token is computed.
-    decode: dict[str, float]
-    decode_repacked: dict[str, float]
-    # Multiply-adds per second while a prompt is read.
-    prefill: dict[str, float]
-    prefill_repacked: dict[str, float]
-    # Multiply-adds per second of attention.
-    attention_decode: float
-    attention_prefill: float
-    # Seconds that an operation takes which has next to nothing to do: all threads meet after each.
-    step: float
 
 
 def known_kernels(processor: Processor, memory: Memory) -> Kernels | None:
@@ -39,10 +21,16 @@ def known_kernels(processor: Processor, memory: Memory) -> Kernels | None:
 def measured_kernels(
     processor: Processor, memory: Memory, progress: Callable[[float, float], None] = lambda done, total: None
 ) -> Kernels | None:
-    """Time the kernels with the threads that a plan takes, a few seconds, and keep the rates; None where it cannot."""
+    """Time the kernels with the threads that a plan takes, a few seconds, and keep the rates.
+
+    None where this build does not let them be called, and while the machine is busy: threads that wait for each other
+    at every step come to a twentieth of their speed then.
+    """
     from edgekit.hardware.kernels import time_kernels
 
     threads = min(processor.physical_cores, processor.usable_threads)
+    if is_busy(processor):
+        return None
     try:
         found = time_kernels(threads, progress)
     except (OSError, AttributeError, MemoryError):

@@ -1,14 +1,13 @@
-"""How fast llama.cpp's own kernels are on this processor, by the type of the weights: timed once, kept per machine."""
+"""How fast llama.cpp's own kernels are on this processor, by the type of the weights."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from statistics import median
 
 from edgekit.hardware.ggml import TYPES, Tensors, call, device, repacking_buffers, silently
-from edgekit.hardware.kernel_rates import Kernels
+from edgekit.hardware.machine import Kernels
 
 # Rows and columns of a layer's matrices. As many matrices as it takes to find nothing in a cache.
 _WIDTH, _HEIGHT = 2048, 8192
@@ -117,7 +116,7 @@ class _Timer:
         for result in results:
             call("ggml_build_forward_expand", graph, result)
         call("ggml_backend_graph_compute", self._backend, graph)
-        return median(self._runs(graph))
+        return min(self._runs(graph))
 
     def _runs(self, graph: int) -> Iterator[float]:
         deadline, count = time.perf_counter() + _SECONDS, 0

@@ -71,6 +71,24 @@ class BackendDevice:
 
 
 @dataclass(frozen=True)
+class Kernels:
+    """How fast llama.cpp's own kernels are, by the type of the weights; `repacked` from their rearranged copies."""
+
+    threads: int
+    # Bytes of weights per second while one token is computed.
+    decode: dict[str, float]
+    decode_repacked: dict[str, float]
+    # Multiply-adds per second while a prompt is read.
+    prefill: dict[str, float]
+    prefill_repacked: dict[str, float]
+    # Multiply-adds per second of attention.
+    attention_decode: float
+    attention_prefill: float
+    # Seconds that an operation takes which has next to nothing to do: all threads meet after each.
+    step: float
+
+
+@dataclass(frozen=True)
 class Machine:
     """A machine as `edgekit probe` sees it, or as a profile describes it."""
 
@@ -86,6 +104,8 @@ class Machine:
     memory_bandwidth: float | None = None
     # Where the bandwidth comes from: "measured", "peak", or "decode" (from published decode speeds).
     bandwidth_basis: str | None = None
+    # How fast llama.cpp's own kernels are here; None where they were not timed.
+    kernels: Kernels | None = None
     # Where models go, in bytes.
     disk_free: int | None = None
     notes: tuple[str, ...] = ()

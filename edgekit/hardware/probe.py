@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from edgekit.hardware.accelerators import read_accelerators
@@ -9,19 +10,35 @@ from edgekit.hardware.backends import built_backends
 from edgekit.hardware.bandwidth import known_bandwidth, measured_bandwidth
 from edgekit.hardware.board import read_board, read_container
 from edgekit.hardware.host import Host
+from edgekit.hardware.kept import is_busy
+from edgekit.hardware.kernel_rates import known_kernels, measured_kernels
 from edgekit.hardware.machine import Accelerator, Machine, Memory
 from edgekit.hardware.memory import read_memory
 from edgekit.hardware.processor import read_processor
 from edgekit.hardware.this_host import this_host
 
+_BUSY = "Other programs are computing: speeds are rough, and will be measured when the machine is quiet."
 
-def probe(*, measure: bool = False) -> Machine:
-    """Return this machine; with `measure`, its memory bandwidth is measured unless it is already known."""
+
+def probe(
+    *, measure: bool = False, progress: Callable[[float, float, str], None] = lambda done, total, text: None
+) -> Machine:
+    """Return this machine; with `measure`, what is not known yet of its memory and of llama.cpp's kernels is timed."""
     machine = describe(this_host(), built_backends())
-    bandwidth = known_bandwidth(machine.processor, machine.memory)
+    processor, memory = machine.processor, machine.memory
+    bandwidth, kernels = known_bandwidth(processor, memory), known_kernels(processor, memory)
     if bandwidth is None and measure:
-        bandwidth = measured_bandwidth(machine.processor, machine.memory)
-    return replace(machine, memory_bandwidth=bandwidth, bandwidth_basis="measured" if bandwidth else None)
+        progress(0, 1, "memory")
+        bandwidth = measured_bandwidth(processor, memory)
+    if kernels is None and measure:
+        kernels = measured_kernels(processor, memory, lambda done, total: progress(done, total, "llama.cpp's kernels"))
+    return replace(
+        machine,
+        memory_bandwidth=bandwidth,
+        bandwidth_basis="measured" if bandwidth else None,
+        kernels=kernels,
+        notes=machine.notes + ((_BUSY,) if measure and kernels is None and is_busy(processor) else ()),
+    )
 
 
 def describe(host: Host, backends: frozenset[str]) -> Machine:

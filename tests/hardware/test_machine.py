@@ -6,9 +6,7 @@ import pytest
 
 from edgekit import paths
 from edgekit.errors import EdgekitError, FileError
-from edgekit.hardware import bandwidth
 from edgekit.hardware.backends import built_backends
-from edgekit.hardware.machine import Memory, Processor
 from edgekit.hardware.probe import describe, probe
 from edgekit.hardware.profile import profile_names, read_profile
 
@@ -106,16 +104,3 @@ def test_a_profile_of_ones_own(tmp_path):
 def test_an_unknown_profile_says_where_to_look():
     with pytest.raises(EdgekitError, match="--profiles"):
         read_profile("raspberry-pi-9")
-
-
-def test_bandwidth_is_measured_once_and_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr("edgekit.paths.cache_directory", lambda: tmp_path)
-    processor, memory = Processor("test", "x86_64", 2, 2), Memory(1 << 30, 1 << 29)
-    assert bandwidth.known_bandwidth(processor, memory) is None
-    measured = bandwidth.measured_bandwidth(processor, memory)
-    # Slower than any machine of this century's second decade, faster than any that exists: the unit is right.
-    assert 5e8 < measured < 5e12
-    assert bandwidth.known_bandwidth(processor, memory) == measured
-    assert bandwidth.known_bandwidth(Processor("other", "x86_64", 2, 2), memory) is None
-    (tmp_path / "bandwidth.json").write_text("[broken", encoding="utf-8")
-    assert bandwidth.known_bandwidth(processor, memory) is None
