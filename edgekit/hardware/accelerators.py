@@ -12,6 +12,7 @@ from edgekit.hardware.host import Host
 from edgekit.hardware.machine import Accelerator, Memory
 from edgekit.hardware.nvml import NvidiaDevice
 from edgekit.hardware.pci import cards, has_card
+from edgekit.hardware.processor import architecture
 from edgekit.hardware.system_files import text
 from edgekit.hardware.windows import display_adapters
 
@@ -36,7 +37,7 @@ def read_accelerators(host: Host, memory: Memory, backends: frozenset[str]) -> t
 def _with_build(one: Accelerator, host: Host, backends: frozenset[str]) -> Accelerator:
     if BACKENDS[one.vendor] & backends:
         return replace(one, usable=True)
-    return replace(one, install=install_command(one.vendor, host.system, host.architecture))
+    return replace(one, install=install_command(one.vendor, host.system, architecture(host)))
 
 
 def _nvidia(host: Host, memory: Memory) -> list[Accelerator]:
@@ -63,7 +64,7 @@ def _jetson(host: Host, memory: Memory) -> list[Accelerator]:
 
 
 def _apple(host: Host, memory: Memory) -> Iterator[Accelerator]:
-    if host.system != "Darwin" or host.architecture != "arm64":
+    if host.system != "Darwin" or architecture(host) != "aarch64":
         return
     told = host.sysctl()
     share = memory.total * 3 // 4 if memory.total > _METAL_STEP else memory.total * 2 // 3

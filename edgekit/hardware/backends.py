@@ -38,7 +38,7 @@ def library_folder() -> Path | None:
 
 def install_command(vendor: str, system: str, architecture: str) -> str:
     """Return the command that installs a llama.cpp build which drives a vendor's GPUs."""
-    if vendor == "nvidia" and architecture in ("x86_64", "AMD64"):
+    if vendor == "nvidia" and architecture == "x86_64":
         # Without this restriction pip compiles for the processor alone where the wheel for this Python is missing.
         return f'{_PIP} --only-binary llama-cpp-python --extra-index-url {_CUDA_WHEELS} "{_wanted()}"'
     return build_command(f"-D{_SWITCHES[vendor]}=on", system)

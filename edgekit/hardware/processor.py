@@ -35,6 +35,8 @@ _FEATURES = {
     "sme": "sme",
     "v": "rvv",
 }
+# What platform.machine() says elsewhere: Linux's name.
+_ARCHITECTURES = {"AMD64": "x86_64", "ARM64": "aarch64", "arm64": "aarch64"}
 # macOS's: hw.optional.arm.FEAT_*, from macOS 12 on; Intel's without `arm.`.
 _SYSCTL = {
     "arm.FEAT_FP16": "fp16",
@@ -61,11 +63,16 @@ def read_processor(host: Host) -> Processor:
     return _windows(host) if host.system == "Windows" else _counted(host)
 
 
+def architecture(host: Host) -> str:
+    """Return the processor's architecture by Linux's name, whatever system runs: "x86_64" or "aarch64"."""
+    return _ARCHITECTURES.get(host.architecture, host.architecture)
+
+
 def _linux(host: Host, entries: list[dict[str, str]]) -> Processor:
     logical, first = len(entries), entries[0]
     usable = min(logical, host.affinity or logical, math.ceil(processor_quota(host.root) or logical))
     return Processor(
-        model=first.get("model name") or arm_model(entries) or "unknown",
+        model=arm_model(entries) or first.get("model name") or "unknown",
         architecture=_architecture(host, first),
         physical_cores=_cores(entries),
         usable_threads=max(1, usable),
@@ -92,7 +99,7 @@ def _flags(entry: dict[str, str]) -> list[str]:
 def _architecture(host: Host, entry: dict[str, str]) -> str:
     if "CPU part" in entry:
         return "aarch64" if "asimd" in _flags(entry) else "armv7l"
-    return "x86_64" if "flags" in entry else host.architecture
+    return "x86_64" if "flags" in entry else architecture(host)
 
 
 def _cores(entries: list[dict[str, str]]) -> int:
@@ -114,12 +121,12 @@ def _apple(host: Host) -> Processor:
     told = host.sysctl()
     logical = int(told.get("hw.logicalcpu") or told.get("hw.ncpu") or 1)
     features = [name for key, name in _SYSCTL.items() if told.get(f"hw.optional.{key}") == "1"]
-    if host.architecture == "arm64":
+    if architecture(host) == "aarch64":
         # macOS 11 does not tell the second, which every Apple processor has.
         features += ["neon", "dotprod"]
     return Processor(
         model=told.get("machdep.cpu.brand_string") or "unknown",
-        architecture=host.architecture,
+        architecture=architecture(host),
         physical_cores=int(told.get("hw.physicalcpu") or logical),
         usable_threads=logical,
         features=_named(features),
@@ -131,7 +138,7 @@ def _windows(host: Host) -> Processor:
     keys = (values for path, values in host.registry().items() if "CentralProcessor" in path)
     model = next((str(values["ProcessorNameString"]).strip() for values in keys if "ProcessorNameString" in values), "")
     features = [name for number in host.windows_features() for name in _WINDOWS.get(number, ())]
-    if host.architecture == "ARM64":
+    if architecture(host) == "aarch64":
         features.append("neon")
     found = _counted(host)
     return replace(found, model=model or found.model, features=_named(features))
@@ -140,7 +147,7 @@ def _windows(host: Host) -> Processor:
 def _counted(host: Host) -> Processor:
     counts = host.counts()
     physical, logical = (counts.physical_cores, counts.logical_cores) if counts else (1, 1)
-    return Processor("unknown", host.architecture, physical, min(logical, host.affinity or logical))
+    return Processor("unknown", architecture(host), physical, min(logical, host.affinity or logical))
 
 
 def _named(features: Iterable[str]) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def test_place(machine_host, machine, container, board):
         ("amd-apu", "amd", True, 7.5),
         ("radeon-rx-7900-xtx", "amd", False, 23.98),
         ("intel-laptop", "intel", True, 3.81),
-        ("jetson-orin-nano-8gb", "nvidia", True, 7.51),
+        ("jetson-orin-nano-8gb", "nvidia", True, 7.44),
         ("nvidia-driver-only", "nvidia", False, 0.0),
     ],
 )

@@ -11,15 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edgekit.hardware.backends import BACKENDS
 from edgekit.hardware.host import Counts, Host
 from edgekit.hardware.machine import Machine
 from edgekit.hardware.nvml import NvidiaDevice
 from edgekit.hardware.probe import describe
 
 _FOLDER = Path(__file__).parent
-# A llama.cpp build that drives whatever the machine has.
-EVERY_BACKEND: frozenset[str] = frozenset().union(*BACKENDS.values())
 # `=== proc/cpuinfo x 8, 2 per core`: the block eight times, with its {cpu} and {core} counted on.
 _REPEATED = re.compile(r"(\S+) x (\d+)(?:, (\d+) per core)?(?:, from (\d+))?")
 
@@ -42,9 +39,11 @@ def host(name: str, folder: Path) -> Host:
     return Host(root, **facts)
 
 
-def machine(name: str, folder: Path, backends: frozenset[str] = EVERY_BACKEND) -> Machine:
-    """Return the machine that edgekit sees there, with a llama.cpp build of these backends."""
-    return describe(host(name, folder), backends)
+def machine(name: str, folder: Path) -> Machine:
+    """Return the machine that edgekit sees there, with the llama.cpp build that suits it."""
+    found = host(name, folder)
+    vendors = {one.vendor for one in describe(found, frozenset()).accelerators}
+    return describe(found, frozenset({"cuda"} if "nvidia" in vendors else {"vulkan", "metal"}))
 
 
 def _repeat(title: re.Match[str], block: str) -> str:
