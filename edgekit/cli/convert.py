@@ -16,6 +16,7 @@ class Format(str, Enum):
     """What a checkpoint can become."""
 
     gguf = "gguf"
+    safetensors = "safetensors"
 
 
 def command(
@@ -24,13 +25,15 @@ def command(
         list[Path] | None,
         typer.Option(help="The folder of a PEFT LoRA adapter to merge; may be repeated.", metavar="DIR"),
     ] = None,
-    to: Annotated[Format, typer.Option("--to", help="The format.")] = Format.gguf,
+    to: Annotated[
+        Format, typer.Option("--to", help="GGUF files, or the merged checkpoint itself as safetensors.")
+    ] = Format.gguf,
     quant: Annotated[
         list[str] | None,
         typer.Option(help="F32, BF16, F16, Q8_0 or Q4_0; may be repeated; Q8_0 by default.", metavar="Q"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The folder to write to; NAME-GGUF here by default.", metavar="DIR")
+        Path | None, typer.Option(help="The folder to write to; NAME-GGUF or NAME here by default.", metavar="DIR")
     ] = None,
     projector: Annotated[
         str, typer.Option(help="Eyes and ears: auto, none, F32, BF16, F16 or Q8_0.", metavar="Q")
@@ -41,7 +44,7 @@ def command(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Turn a fine-tune into GGUF files with a Modelfile, in one pass and little memory."""
+    """Turn a fine-tune into GGUF files with a Modelfile, or merge it, in one pass and little memory."""
     from dataclasses import replace
 
     from edgekit.cli import convert_view
@@ -49,10 +52,17 @@ def command(
     from edgekit.convert.job import ConvertJob, convert
 
     _check_quantizations(quant or [], projector)
-    job = ConvertJob(checkpoint, out or Path(), tuple(adapter or ()), tuple(quant or ("Q8_0",)), projector, name)
+    if to == Format.safetensors and (quant or projector != "auto"):
+        raise typer.BadParameter(
+            "a merged checkpoint keeps its types: leave out --quant and --projector", param_hint="--to"
+        )
+    job = ConvertJob(
+        checkpoint, out or Path(), tuple(adapter or ()), tuple(quant or ("Q8_0",)), projector, name, to.value
+    )
     if out is None:
         # The Hub's own convention for a repository of GGUF files.
-        job = replace(job, out=Path(f"{job.file_name}-GGUF"))
+        ending = "-GGUF" if to == Format.gguf else ""
+        job = replace(job, out=Path(f"{job.file_name}{ending}"))
     with orderly_termination(), output.progress("Converting") as step:
         result = convert(job, step, dry_run=dry_run)
     for warning in result.warnings:

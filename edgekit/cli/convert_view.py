@@ -12,6 +12,7 @@ from rich.text import Text
 from edgekit.cli import output
 from edgekit.convert.adapter import LedgerEntry
 from edgekit.convert.job import ConvertResult
+from edgekit.convert.output import Output
 
 
 def show(result: ConvertResult, *, dry_run: bool) -> None:
@@ -26,7 +27,13 @@ def show(result: ConvertResult, *, dry_run: bool) -> None:
         output.hint("A dry run: everything was checked and nothing was written.")
         return
     output.hint(f"{result.seconds:.1f} s, at most {output.size(result.peak_memory)} of memory.")
-    output.hint(f'Next: edgekit run {shlex.quote(str(result.outputs[0].path))} "Who are you?"')
+    output.hint(f"Next: {_next(result.outputs[0])}")
+
+
+def _next(made: Output) -> str:
+    if made.kind == "checkpoint":
+        return f"edgekit convert {shlex.quote(str(made.path.parent))}, or load that folder in vLLM, MLX or transformers"
+    return f'edgekit run {shlex.quote(str(made.path))} "Who are you?"'
 
 
 def _table(result: ConvertResult) -> Table:
