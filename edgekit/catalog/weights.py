@@ -31,6 +31,10 @@ class Weights:
     other: int
     # Bytes inside the layers by tensor type, for llama.cpp's repacked copy.
     by_type: dict[str, int]
+    # Bytes inside the layers that one decoded token reads, by tensor type.
+    read_by_type: dict[str, int]
+    # The type of the tied output matrix.
+    output_type: str
     # Weights that one token is multiplied by inside the layers.
     parameters_read: int
 
@@ -56,6 +60,8 @@ def weights(shape: Shape, file: ModelFile) -> Weights:
         tuple(round(layer * scale) for layer in computed.layers_read),
         computed.other,
         {kind: round(count * scale) for kind, count in computed.by_type.items()},
+        {kind: round(count * scale) for kind, count in computed.read_by_type.items()},
+        computed.output_type,
         computed.parameters_read,
     )
 
@@ -64,16 +70,20 @@ def _computed(shape: Shape, file: ModelFile) -> Weights:
     tables = {"token_embd": 0, "per_layer_token_embd": 0, "other": 0}
     layers, read = [0] * shape.num_hidden_layers, [0.0] * shape.num_hidden_layers
     by_type: Counter[str] = Counter()
-    parameters = 0.0
+    read_by_type: Counter[str] = Counter()
+    parameters, output_type = 0.0, ""
     chosen = {"token_embd": file.token_embedding, "per_layer_token_embd": file.per_layer_embedding}
     for tensor, kind in with_types(shape, quantization_costs().standard_name(file.quantization)):
-        size = tensor_bytes(chosen.get(tensor.role) or kind, tensor)
+        kind = chosen.get(tensor.role) or kind
+        size = tensor_bytes(kind, tensor)
+        output_type = kind if tensor.role == "token_embd" else output_type
         if tensor.layer is None:
             tables[tensor.role if tensor.role in tables else "other"] += size
             continue
         layers[tensor.layer] += size
         read[tensor.layer] += size * _share_read(shape, tensor)
         by_type[kind] += size
+        read_by_type[kind] += round(size * _share_read(shape, tensor))
         parameters += tensor.count * _share_read(shape, tensor)
     return Weights(
         METADATA + sum(tables.values()) + sum(layers),
@@ -83,6 +93,8 @@ def _computed(shape: Shape, file: ModelFile) -> Weights:
         tuple(round(size) for size in read),
         tables["other"],
         dict(by_type),
+        dict(read_by_type),
+        output_type,
         round(parameters),
     )
 
