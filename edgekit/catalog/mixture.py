@@ -34,8 +34,8 @@ _CATEGORIES = {
 }
 # Small beside the others, and every token passes through them.
 _NEVER_QUANTIZED = ("_norm.weight", "ffn_gate_inp.weight", "per_layer_model_proj", "altup", "laurel")
-# Types that are noise without an importance matrix.
-_NEED_IMPORTANCE = ("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS")
+# Types that are noise without an importance matrix; for the first three of them ggml ends the process.
+_NEED_IMPORTANCE = ("IQ1_S", "IQ2_XXS", "IQ2_XS", "IQ1_M", "IQ2_S", "IQ3_XXS")
 _UNTIED_EMBEDDINGS = {
     **dict.fromkeys(("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS"), "Q2_K"),
     **dict.fromkeys(("IQ2_S", "IQ2_M", "IQ3_XXS"), "IQ3_S"),
@@ -59,7 +59,7 @@ def is_quantizable(tensor: Candidate) -> bool:
 def needs_importance(name: str, kind: str, quantization: str) -> bool:
     """Return whether llama-quantize refuses to store a tensor as `kind` without an importance matrix for it."""
     if name in _EMBEDDINGS or name == _OUTPUT:
-        return False
+        return kind in _NEED_IMPORTANCE[:3]
     return kind in _NEED_IMPORTANCE or (kind == "Q2_K" and quantization == "Q2_K_S")
 
 
@@ -70,7 +70,7 @@ def matches(pattern: str, name: str) -> bool:
 
 class _Mixture:
     def __init__(self, recipe: Recipe, model: Structure, tensors: list[Candidate]) -> None:
-        self._recipe, self._model = recipe, model
+        self._recipe, self._choices, self._model = recipe, recipe.choices, model
         self._base = BASE_TYPES[recipe.quantization]
         self._total = sum(_category(tensor.name) == "attn_v" for tensor in tensors)
         self._is_tied = all(tensor.name != _OUTPUT for tensor in tensors)
@@ -80,27 +80,27 @@ class _Mixture:
         """As llama_tensor_get_type."""
         if not is_quantizable(tensor):
             return tensor.kind
-        by_pattern = next((kind for pattern, kind in self._recipe.tensor_types if matches(pattern, tensor.name)), None)
+        by_pattern = next((kind for pattern, kind in self._choices.tensor_types if matches(pattern, tensor.name)), None)
         if by_option := self._by_option(tensor.name, by_pattern):
             return _dividing(by_option, tensor)
         if BLOCKS[self._base][0] == 1:
             return self._base
-        kind = by_pattern or (self._base if self._recipe.pure else self._mixed(tensor))
+        kind = by_pattern or (self._base if self._choices.pure else self._mixed(tensor))
         return _fitting(kind, tensor.extents[0])
 
     def _by_option(self, name: str, by_pattern: str | None) -> str | None:
         if name == _OUTPUT:
-            return self._recipe.output
+            return self._choices.output
         # --token-embedding-type counts for both tables, but a pattern may name the larger one.
         takes_embedding_type = name in _EMBEDDINGS and not (by_pattern and name == _PER_LAYER_EMBEDDINGS)
-        return self._recipe.token_embedding if takes_embedding_type else None
+        return self._choices.token_embedding if takes_embedding_type else None
 
     def _mixed(self, tensor: Candidate) -> str:
         """As llama_tensor_get_type_impl."""
         quantization = self._recipe.quantization
         # The matrix that gives the logits, which is the token embeddings where they are tied, gets more bits.
         if tensor.name == _OUTPUT or (tensor.name in _EMBEDDINGS and self._is_tied):
-            return self._recipe.output or self._logits(tensor.extents[0])
+            return self._choices.output or self._logits(tensor.extents[0])
         if quantization == "MXFP4_MOE":
             return "MXFP4" if tensor.extents[2:3] > (1,) else "Q8_0"
         if tensor.name in _EMBEDDINGS:

@@ -25,11 +25,9 @@ class Structure:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A quantization as llama-quantize names it, and what a person chose besides."""
+class Choices:
+    """The types that a person chose themselves."""
 
-    quantization: str
-    has_importance: bool = False
     # Every tensor in the quantization's base type.
     pure: bool = False
     # Patterns of tensor names and the types for them; the first that is found in a name wins.
@@ -37,7 +35,11 @@ class Recipe:
     token_embedding: str | None = None
     output: str | None = None
 
-    @property
-    def is_changed(self) -> bool:
-        """Return whether a person chose types themselves."""
-        return bool(self.pure or self.tensor_types or self.token_embedding or self.output)
+
+@dataclass(frozen=True)
+class Recipe:
+    """A quantization as llama-quantize names it, and what it depends on besides the model."""
+
+    quantization: str
+    has_importance: bool = False
+    choices: Choices = Choices()

@@ -38,16 +38,21 @@ def _ggml() -> ctypes.CDLL:
     return library
 
 
-def quantize(type: Type, rows: Floats) -> memoryview:
+def quantize(type: Type, rows: Floats, importance: Floats | None = None) -> memoryview:
     """Return rows as blocks of a type; ggml aborts where a quantized one holds NaN or infinity.
 
+    `importance` weighs the columns: of shape (width,), or (experts, width) for rows of shape (experts, height, width).
     The last dimension must be a multiple of the type's block. The GIL is free while ggml works.
     """
     source = np.ascontiguousarray(rows)
     if type == Type.F32:
         return source.reshape(-1).view(np.uint8).data
     width = source.shape[-1]
-    height = source.size // width
-    made = np.empty(height * row_bytes(type, width), np.uint8)
-    _ggml().ggml_quantize_chunk(type, source.ctypes.data, made.ctypes.data, 0, height, width, None)
-    return made.data
+    weights = None if importance is None else np.ascontiguousarray(importance.reshape(-1, width), np.float32)
+    # One call for each expert: ggml weighs all rows of a call alike.
+    parts = source.reshape(1 if weights is None else len(weights), -1, width)
+    made = np.empty((len(parts), parts.shape[1] * row_bytes(type, width)), np.uint8)
+    for index, part in enumerate(parts):
+        weight = None if weights is None else weights[index].ctypes.data
+        _ggml().ggml_quantize_chunk(type, part.ctypes.data, made[index].ctypes.data, 0, len(part), width, weight)
+    return made.reshape(-1).data

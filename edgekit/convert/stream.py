@@ -19,7 +19,7 @@ from edgekit.convert.plan import TensorPlan
 from edgekit.convert.progress import Progress
 from edgekit.convert.quantize import quantize
 from edgekit.convert.safetensors import Floats
-from edgekit.convert.target import Group
+from edgekit.convert.target import Group, Target
 from edgekit.errors import FileError
 
 Item = TypeVar("Item")
@@ -98,7 +98,13 @@ def _make(block: Block, group: Group, merging: Merging) -> list[memoryview]:
         rows = plan.transform(rows)
     _check_values(plan, rows)
     rows = rows.reshape(block.stop - block.start, *plan.shape[1:])
-    return [quantize(target.tensors[block.index].type, rows) for target in group.targets]
+    return [quantize(target.tensors[block.index].type, rows, _importance(block, target)) for target in group.targets]
+
+
+def _importance(block: Block, target: Target) -> Floats | None:
+    found = target.importance.get(block.plan.name)
+    # A matrix has one row for all rows of a tensor; experts, whose rows are matrices, have one each.
+    return found if found is None or found.ndim == 1 else found[block.start : block.stop]
 
 
 def _check_values(plan: TensorPlan, rows: Floats) -> None:
