@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import gguf
@@ -12,6 +14,7 @@ from gguf import GGUFValueType, Keys
 from edgekit import __version__
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import read_json
+from edgekit.convert.plan import TensorPlan
 from edgekit.errors import FileError
 
 _GENERATION = "generation_config.json"
@@ -26,20 +29,21 @@ OWN_KEYS = {
 }
 
 
-def general(directory: Path, name: str | None, parameters: int) -> dict[str, keys.Value]:
+def general(directory: Path, name: str | None, plans: Sequence[TensorPlan]) -> dict[str, keys.Value]:
     """Return name, size, licence, base models and sampling defaults, as gguf's own heuristics find them.
 
-    `name` overrides the folder's; `parameters` is the number of weights in the file.
+    `name` overrides the folder's; `plans` are the file's tensors, which are counted.
     """
     if (directory / _GENERATION).is_file():
         read_json(directory / _GENERATION, "copy it from the base model")
+    counts = _parameters(plans)
     try:
-        found = gguf.Metadata.load(None, directory, name, parameters)
+        found = gguf.Metadata.load(None, directory, name, counts[0])
         # The gguf package learned to read this one after 0.19.
         if found.sampling_penalty_repeat is None:
             found.sampling_penalty_repeat = gguf.Metadata.load_generation_config(directory).get("repetition_penalty")
         found.name = found.name or directory.name
-        found.size_label = found.size_label or gguf.size_label(parameters, parameters, 0, 0)
+        found.size_label = found.size_label or gguf.size_label(*counts)
         # Serves as a table of keys and types only: it is never given a file.
         table = gguf.GGUFWriter(path=None, arch="")
         found.set_gguf_meta_model(table)
@@ -57,6 +61,20 @@ def general(directory: Path, name: str | None, parameters: int) -> dict[str, key
         raise FileError(
             f"{directory}: the head of README.md or a value in {_GENERATION} is damaged: copy them from the base model"
         ) from problem
+
+
+def _parameters(plans: Sequence[TensorPlan]) -> tuple[int, int, int, int]:
+    """Count all weights, those that every token uses, those of one expert, and experts, as gguf's writer does."""
+    shared = expert = 0
+    counts = []
+    for plan in plans:
+        if "_exps." in plan.name and len(plan.shape) >= 3:
+            expert += math.prod(plan.shape[-2:])
+            counts.append(plan.shape[-3])
+        else:
+            shared += plan.elements
+    total = sum(plan.elements for plan in plans)
+    return total, shared, expert, sum(counts) // len(counts) if counts else 0
 
 
 def _value(value: object, type: GGUFValueType) -> keys.Value:

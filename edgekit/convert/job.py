@@ -12,31 +12,30 @@ from typing import Literal
 
 from gguf import GGMLQuantizationType
 
-from edgekit.catalog.recipe import Choices, Recipe
 from edgekit.convert.adapter import Adapters, LedgerEntry
 from edgekit.convert.checkpoint import Checkpoint
 from edgekit.convert.disk import check_room
 from edgekit.convert.folder import check_replaceable, output_folder
-from edgekit.convert.gemma4.model import Gemma4
 from edgekit.convert.general import general, own
 from edgekit.convert.gguf_file import GGUFWriter
-from edgekit.convert.imatrix import read_imatrix
 from edgekit.convert.keys import Value
 from edgekit.convert.memory import peak_memory
 from edgekit.convert.merged_checkpoint import MergedCheckpoint
 from edgekit.convert.merging import Merging
 from edgekit.convert.mixture import PROJECTOR_QUANTIZATIONS, check_quantization
 from edgekit.convert.modelfile import Modelfile
+from edgekit.convert.models import open_model
 from edgekit.convert.output import Output
 from edgekit.convert.plan import TensorPlan
 from edgekit.convert.progress import Progress as Progress
 from edgekit.convert.progress import silent
 from edgekit.convert.stream import stream
-from edgekit.convert.target import Group, Target, target
+from edgekit.convert.target import FileKind, Group, Target, target
 from edgekit.convert.whole_file import WholeFile
 from edgekit.errors import FileError, UnsupportedError
 
 _NO_TEMPLATE = "no chat template: chat and run will refuse this file; copy chat_template.jinja from the base model"
+_TOO_LARGE = "{name} has values above 65504, which F16 writes as infinity: choose BF16 instead"
 
 
 @dataclass(frozen=True)
@@ -51,10 +50,6 @@ class ConvertJob:
     projector: str = "auto"
     # What the files are called; the folders of checkpoint and adapters if not given.
     name: str | None = None
-    # The types that a person chose for tensors of the model; the projector's are its quantization's.
-    choices: Choices = field(default_factory=Choices)
-    # What its columns matter, for quantizations that make use of it.
-    imatrix: Path | None = None
     to: Literal["gguf", "safetensors"] = "gguf"
 
     @property
@@ -103,9 +98,8 @@ class _Conversion:
 
     def __init__(self, job: ConvertJob, checkpoint: Checkpoint, adapters: Adapters) -> None:
         self.job = job
-        self.model = Gemma4(checkpoint)
+        self.model = open_model(checkpoint)
         self.source = _type_of(checkpoint)
-        self.importance = read_imatrix(job.imatrix) if job.imatrix else None
         self.has_projector = self._wants_projector()
         self.merging = self._merging(checkpoint, adapters)
         self.own_keys = own(
@@ -114,15 +108,20 @@ class _Conversion:
             [f"{entry.status} {entry.key} {entry.tensor} {entry.scale:g}" for entry in self.merging.ledger()],
         )
         self.groups = self._groups()
-        self.modelfile = self._modelfile()
-        self.warnings = [] if self.model.has_template else [_NO_TEMPLATE]
+        # None where Ollama has no prompt renderer for the model.
+        self.modelfile = self._modelfile(self.model.renderer) if self.model.renderer else None
+        self.warnings = list(self.model.warnings)
+        if self.model.kind == "text" and not self.model.has_template:
+            self.warnings.append(_NO_TEMPLATE)
         check_replaceable([output.path for output in self.plan()])
-        check_room(job.out, sum(target.bytes for target in self._targets()) + len(self.modelfile))
+        check_room(job.out, sum(output.bytes for output in self.plan()))
 
     def plan(self) -> list[Output]:
         """Return what would be written."""
         files = [Output(target.path, target.kind, target.quantization, target.bytes) for target in self._targets()]
-        return [*files, Output(self.job.out / "Modelfile", "modelfile", None, len(self.modelfile))]
+        if self.modelfile is not None:
+            files.append(Output(self.job.out / "Modelfile", "modelfile", None, len(self.modelfile)))
+        return files
 
     def run(self, progress: Progress) -> list[Output]:
         """Write all files, or none."""
@@ -131,33 +130,35 @@ class _Conversion:
             # They take their names in the reverse order, the Modelfile last: it must not name a file that is not there.
             files = {output.path: stack.enter_context(WholeFile(output.path)) for output in reversed(plan)}
             writers = {t.path: GGUFWriter(files[t.path], t.header, t.tensors) for t in self._targets()}
-            modelfile = plan[-1].path
-            files[modelfile].write(self.modelfile)
-            stream([(group, [writers[t.path] for t in group.targets]) for group in self.groups], self.merging, progress)
+            groups = [(group, [writers[t.path] for t in group.targets]) for group in self.groups]
+            self.warnings += [_TOO_LARGE.format(name=name) for name in stream(groups, self.merging, progress)]
             digests = {path: writer.finish() for path, writer in writers.items()}
-            digests[modelfile] = hashlib.sha256(self.modelfile).hexdigest()
+            if self.modelfile is not None:
+                modelfile = plan[-1].path
+                files[modelfile].write(self.modelfile)
+                digests[modelfile] = hashlib.sha256(self.modelfile).hexdigest()
             # Only when all are safe on the disk does the first take its name.
             for file in files.values():
                 file.settle()
         return [replace(output, sha256=digests[output.path]) for output in plan]
 
     def _wants_projector(self) -> bool:
-        has_vision = self.model.config.vision is not None and bool(self.model.projector)
-        if self.job.projector not in ("auto", "none") and not has_vision:
+        has_towers = self.model.has_projector
+        if self.job.projector not in ("auto", "none") and not has_towers:
             raise UnsupportedError(f"{self.job.checkpoint} has no vision tower: leave out --projector")
-        return has_vision and self.job.projector != "none"
+        return has_towers and self.job.projector != "none"
 
     def _merging(self, checkpoint: Checkpoint, adapters: Adapters) -> Merging:
         unused = dict(self.model.shared_kv)
         deltas = adapters.deltas(checkpoint.weights, unused)
         if not self.has_projector:
             tower = "it belongs to a tower, and no projector is written"
-            unused |= {plan.weight.name: tower for plan in self.model.projector if plan.weight}
+            unused |= {weight.name: tower for plan in self.model.projector for weight in plan.weights}
         return Merging(deltas, unused)
 
     def _groups(self) -> list[Group]:
-        names = list(dict.fromkeys(map(check_quantization, self.job.quantizations)))
-        made = [self._group("text", names, self.model.text, self.model.text_metadata())]
+        names = [check_quantization(name) for name in dict.fromkeys(self.job.quantizations)]
+        made = [self._group(self.model.kind, names, self.model.text, self.model.text_metadata())]
         if self.has_projector:
             self.model.check_towers()
             asked = self.source.name if self.job.projector == "auto" else self.job.projector
@@ -166,28 +167,23 @@ class _Conversion:
         return made
 
     def _group(
-        self, kind: Literal["text", "projector"], names: Sequence[str], plans: list[TensorPlan], shape: dict[str, Value]
+        self, kind: FileKind, names: Sequence[str], plans: list[TensorPlan], shape: dict[str, Value]
     ) -> Group:
         job = self.job
         label = job.name or (job.file_name if job.adapters else None)
         metadata = {
             **shape,
-            **general(_named(job.checkpoint), label, sum(plan.elements for plan in plans)),
+            **general(_named(job.checkpoint), label, plans),
             **self.own_keys,
         }
         prefix = "mmproj-" if kind == "projector" else ""
         paths = {name: job.out / f"{prefix}{job.file_name}-{name}.gguf" for name in names}
-        choices, unused = Choices() if kind == "projector" else job.choices, self.model.shared_kv
-        recipes = {path: Recipe(name, choices=choices) for name, path in paths.items()}
-        made = (
-            target(path, kind, recipe, self.source, plans, metadata, self.importance, unused)
-            for path, recipe in recipes.items()
-        )
+        made = (target(path, kind, name, self.source, plans, metadata) for name, path in paths.items())
         return Group(tuple(plans), tuple(made))
 
-    def _modelfile(self) -> bytes:
+    def _modelfile(self, renderer: str) -> bytes:
         first = {target.kind: target.path.name for target in reversed(self._targets())}
-        return Modelfile(first["text"], first.get("projector")).text().encode("utf-8")
+        return Modelfile(first["text"], first.get("projector"), renderer).text().encode("utf-8")
 
     def _targets(self) -> list[Target]:
         return [target for group in self.groups for target in group.targets]

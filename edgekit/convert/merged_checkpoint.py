@@ -14,8 +14,8 @@ from edgekit.convert.adapter import Adapters
 from edgekit.convert.checkpoint import Checkpoint, Weight
 from edgekit.convert.disk import check_room
 from edgekit.convert.folder import check_replaceable, output_folder
-from edgekit.convert.gemma4.model import Gemma4
 from edgekit.convert.merging import Merging
+from edgekit.convert.models import open_model
 from edgekit.convert.output import Output
 from edgekit.convert.progress import Progress
 from edgekit.convert.rounding import rounded
@@ -54,7 +54,7 @@ class MergedCheckpoint:
         self.warnings: list[str] = []
         self._out = out
         self._checkpoint = checkpoint
-        unused = Gemma4(checkpoint).shared_kv
+        unused = open_model(checkpoint).shared_kv
         self.merging = Merging(adapters.deltas(checkpoint.weights, unused), unused)
         self._shards = list(dict.fromkeys(weight.file for weight in checkpoint.weights.values()))
         self._companions = _companions(checkpoint.directory)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 import numpy as np
+from gguf import GGMLQuantizationType as Type
 
 from edgekit.convert.gguf_file import GGUFWriter
 from edgekit.convert.merging import Merging
@@ -19,7 +20,7 @@ from edgekit.convert.plan import TensorPlan
 from edgekit.convert.progress import Progress
 from edgekit.convert.quantize import quantize
 from edgekit.convert.safetensors import Floats
-from edgekit.convert.target import Group, Target
+from edgekit.convert.target import Group
 from edgekit.errors import FileError
 
 Item = TypeVar("Item")
@@ -30,6 +31,17 @@ Made = TypeVar("Made")
 _BLOCK = 1 << 20
 # Blocks that may wait for the writer, for each thread: keeps all of them busy while a slow one finishes.
 _AHEAD = 2
+# The first number that F16 rounds to infinity: half a step above its largest, 65504.
+_F16_INFINITE = 65520.0
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A block's bytes for each of the group's files."""
+
+    data: list[memoryview]
+    # Whether values became infinite in one of them.
+    too_large: bool
 
 
 @dataclass(frozen=True)
@@ -44,28 +56,34 @@ class Block:
     @property
     def bytes(self) -> int:
         """What is read for it."""
-        weight = self.plan.weight
-        return 0 if weight is None else weight.bytes * (self.stop - self.start) // weight.height
+        return sum(weight.bytes for weight in self.plan.weights) * (self.stop - self.start) // self.plan.height
 
 
 def blocks(plans: Sequence[TensorPlan]) -> Iterator[Block]:
     """Cut tensors into blocks of whole rows."""
     for index, plan in enumerate(plans):
-        step = max(1, _BLOCK // max(1, math.prod(plan.shape[1:])))
+        step = plan.height if plan.whole else max(1, _BLOCK // max(1, math.prod(plan.shape[1:])))
         for start in range(0, plan.height, step):
             yield Block(plan, index, start, min(start + step, plan.height))
 
 
-def stream(groups: Sequence[tuple[Group, Sequence[GGUFWriter]]], merging: Merging, progress: Progress) -> None:
-    """Write every tensor of every group with the group's writers; `progress` counts the bytes read."""
+def stream(groups: Sequence[tuple[Group, Sequence[GGUFWriter]]], merging: Merging, progress: Progress) -> list[str]:
+    """Write every tensor of every group with the group's writers; `progress` counts the bytes read.
+
+    Returns the names of tensors with values too large for F16 that were written so.
+    """
     total = sum(block.bytes for group, _ in groups for block in blocks(group.plans))
     done = 0
+    too_large: dict[str, None] = {}
     for group, writers in groups:
         for block, pieces in in_order(blocks(group.plans), partial(_make, group=group, merging=merging)):
-            for writer, piece in zip(writers, pieces, strict=True):
+            for writer, piece in zip(writers, pieces.data, strict=True):
                 writer.write(block.plan.name, piece)
+            if pieces.too_large:
+                too_large[block.plan.name] = None
             done += block.bytes
             progress(done, total, block.plan.name)
+    return list(too_large)
 
 
 def in_order(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[tuple[Item, Made]]:
@@ -86,25 +104,13 @@ def in_order(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[tu
         pool.shutdown(cancel_futures=True)
 
 
-def _make(block: Block, group: Group, merging: Merging) -> list[memoryview]:
-    """Return a block's bytes for each of the group's files."""
+def _make(block: Block, group: Group, merging: Merging) -> Pieces:
     plan = block.plan
-    if plan.weight is None:
-        assert plan.values is not None
-        rows = plan.values[block.start : block.stop]
-    else:
-        rows = merging.apply(plan.weight.name, plan.weight.rows(block.start, block.stop), block.start)
-    if plan.transform:
-        rows = plan.transform(rows)
+    rows = plan.rows(block.start, block.stop, merging.apply)
     _check_values(plan, rows)
-    rows = rows.reshape(block.stop - block.start, *plan.shape[1:])
-    return [quantize(target.tensors[block.index].type, rows, _importance(block, target)) for target in group.targets]
-
-
-def _importance(block: Block, target: Target) -> Floats | None:
-    found = target.importance.get(block.plan.name)
-    # A matrix has one row for all rows of a tensor; experts, whose rows are matrices, have one each.
-    return found if found is None or found.ndim == 1 else found[block.start : block.stop]
+    types = [target.tensors[block.index].type for target in group.targets]
+    too_large = Type.F16 in types and not plan.unbounded and bool(np.abs(rows).max(initial=0) >= _F16_INFINITE)
+    return Pieces([quantize(type, rows) for type in types], too_large)
 
 
 def _check_values(plan: TensorPlan, rows: Floats) -> None:

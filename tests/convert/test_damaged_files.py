@@ -62,7 +62,7 @@ def test_a_config_with_a_wrong_value_is_read_or_refused(checkpoint: Made, which:
         message = str(problem)
     else:
         message = ""
-        assert len(config.text.sliding) == config.text.layers
+        assert len(config.text.attention.sliding) == config.text.layers
         assert metadata(config.text)
     assert "\n" not in message
 

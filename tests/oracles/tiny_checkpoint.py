@@ -107,13 +107,18 @@ def config(shape: Shape) -> Gemma4Config:
 def model(shape: Shape) -> Gemma4ForConditionalGeneration:
     """Return the model with every weight, norm, scalar and clipping bound random."""
     made = Gemma4ForConditionalGeneration(config(shape))
-    dice = torch.Generator().manual_seed(shape.seed)
+    randomize(made, shape.seed)
+    return made.to(shape.dtype)
+
+
+def randomize(made: torch.nn.Module, seed: int = 0) -> None:
+    """Fill every parameter and every buffer of numbers: matrices around 0, all else around 1."""
+    dice = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for tensor in [*made.parameters(), *made.buffers()]:
             if tensor.is_floating_point():
                 noise = torch.randn(tensor.shape, generator=dice)
                 tensor.copy_(noise * 0.3 if tensor.dim() > 1 else 1 + noise * 0.3)
-    return made.to(shape.dtype)
 
 
 def tokenizer() -> GemmaTokenizer:

@@ -2,94 +2,95 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gguf import Keys
 
 from edgekit.convert import keys
-from edgekit.convert.checkpoint import Checkpoint, Weight, read_json
-from edgekit.convert.gemma4 import audio, text, vision
-from edgekit.convert.gemma4.config import read_config
+from edgekit.convert.checkpoint import Checkpoint, Weight
+from edgekit.convert.gemma4 import audio, text, unified, vision
+from edgekit.convert.gemma4.config import Config, read_config
 from edgekit.convert.gemma4.tokenizer import Tokenizer
-from edgekit.convert.plan import TensorPlan
-from edgekit.errors import FileError, UnsupportedError
+from edgekit.convert.model import Model
+from edgekit.convert.tables import Expected, Part, plain_name
+
+_TOWERS = ("vision_tower.", "vision_embedder.", "embed_vision.", "audio_tower.", "embed_audio.")
+# Of drafters that rank clusters of tokens first: llama.cpp's converter leaves them out.
+_MASKED = "masked_embedding."
+_WITHOUT_MASK = "without its clusters of tokens, for which llama.cpp has no use: it drafts over the whole vocabulary"
 
 
-class Gemma4:
-    """What llama.cpp needs to know of a checkpoint of the E architecture.
+class Gemma4(Model):
+    """Any size of Gemma 4, with or without towers, or a drafter for one.
 
-    Raises UnsupportedError for another architecture, FileError for an incomplete checkpoint.
+    Raises UnsupportedError for what llama.cpp cannot hold, FileError for an incomplete checkpoint.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self._checkpoint = checkpoint
+        super().__init__(checkpoint)
         self.config = read_config(checkpoint.config)
+        self.kind = "drafter" if self.config.is_drafter else "text"
         self.tokenizer = Tokenizer(checkpoint.directory, checkpoint.config)
-        self.text, self.projector = self._plans()
+        inside, towers = self._sorted()
+        part = text.part(inside, self.config.text)
+        part.check()
+        self.text = text.plans(part, self.config.text, len(self.tokenizer.tokens))
+        self._towers = Part(_towers(self.config), towers, "projector for Gemma 4")
+        self.projector = self._towers.plans
+        if not self.config.is_drafter:
+            # E2B and E4B are small; Ollama's own guess goes wrong on 12B.
+            self.renderer = "gemma4-small" if self.config.text.per_layer_input else "gemma4-large"
 
     @property
     def shared_kv(self) -> dict[str, str]:
         """Names of the weights that are never used, whether they exist or not, and why."""
-        config = self.config.text
         reason = "its layer takes keys and values from an earlier layer and never uses its own"
-        return {
-            f"{text.PREFIX}layers.{layer}.self_attn.{part}_proj.weight": reason
-            for layer in range(config.layers)
-            if config.shares_kv(layer)
-            for part in "kv"
-        }
+        embeddings = next(name for name in self.checkpoint.weights if plain_name(name) == text.EMBEDDINGS)
+        prefix = embeddings.removesuffix(text.EMBEDDINGS)
+        return {f"{prefix}{name}": reason for name in text.unused_kv(self.config.text)}
 
     @property
-    def has_template(self) -> bool:
-        """Say whether the checkpoint brings a chat template, without which nobody can talk to the model."""
-        return Keys.Tokenizer.CHAT_TEMPLATE in self.tokenizer.metadata
+    def has_projector(self) -> bool:
+        """Say whether there are towers that become a projector."""
+        return self.config.vision is not None and bool(self.projector)
 
     def check_towers(self) -> None:
-        """Raise FileError where a tower that config.json promises lacks a tensor: llama.cpp would crash on the file."""
-        towers = ((vision.NAMING, self.config.vision), (audio.NAMING, self.config.audio))
-        found = {plan.name for plan in self.projector}
-        expected = (names for naming, config in towers if config for names in naming.expected(config))
-        missing = next((name for written, name in expected if written not in found), None)
-        if missing is not None:
-            raise FileError(f"the checkpoint has no {missing}: download the whole checkpoint again")
+        """Raise FileError where a tower is not what config.json promises: llama.cpp would crash on the file."""
+        self._towers.check()
 
     def text_metadata(self) -> dict[str, keys.Value]:
         """Return architecture, shape, tokenizer and template."""
-        architecture = {Keys.General.ARCHITECTURE: keys.text(text.ARCHITECTURE)}
+        architecture = {Keys.General.ARCHITECTURE: keys.text(text.architecture(self.config.text))}
         return {**architecture, **text.metadata(self.config.text), **self.tokenizer.metadata}
 
     def projector_metadata(self) -> dict[str, keys.Value]:
         """Return the projector's architecture and shape."""
-        config = self.config
-        assert config.vision is not None
-        width = config.text.hidden_size
+        config, width = self.config, self.config.text.hidden_size
         made = {Keys.General.ARCHITECTURE: keys.text("clip")}
-        made |= vision.metadata(config.vision, config.patch_size, width, self._image_processor())
-        return made | (audio.metadata(config.audio, width) if config.audio else {})
+        if config.vision:
+            of_vision = unified.vision_metadata if config.unified else vision.metadata
+            made |= of_vision(config.vision, width, self.image_processor())
+        if config.audio:
+            of_audio = unified.audio_metadata if config.unified else audio.metadata
+            made |= of_audio(config.audio, width)
+        return made
 
-    def _plans(self) -> tuple[list[TensorPlan], list[TensorPlan]]:
+    def _sorted(self) -> tuple[list[Weight], list[Weight]]:
+        """Return the weights of the language model and those of the towers."""
         inside: list[Weight] = []
-        projector: list[TensorPlan] = []
-        for weight in self._checkpoint.weights.values():
-            if text.is_text(weight.name):
-                inside.append(weight)
-            elif weight.name.startswith(vision.PREFIXES):
-                projector.append(vision.tensor(weight, self.config.patch_size))
-            elif weight.name.startswith(audio.PREFIXES):
-                projector.append(audio.tensor(weight))
+        towers: list[Weight] = []
+        for weight in self.checkpoint.weights.values():
+            name = plain_name(weight.name)
+            if self.config.is_drafter and name.startswith(_MASKED):
+                self.warnings = [_WITHOUT_MASK]
             else:
-                raise UnsupportedError(
-                    f"the checkpoint's {weight.name} belongs to no part of a Gemma 4 that edgekit knows"
-                )
-        return list(text.plans(inside, self.config.text, len(self.tokenizer.tokens))), projector
+                (towers if name.startswith(_TOWERS) else inside).append(weight)
+        return inside, towers
 
-    def _image_processor(self) -> dict[str, Any]:
-        """Read the image processor's settings; transformers 5 nests them in the processor's."""
-        found: dict[str, Any] = {}
-        for name in ("preprocessor_config.json", "processor_config.json"):
-            path = self._checkpoint.directory / name
-            if path.is_file():
-                settings = read_json(path, "copy it from the base model")
-                nested = settings.get("image_processor")
-                found |= settings | (nested if isinstance(nested, dict) else {})
-        return found
+
+def _towers(config: Config) -> dict[str, Expected]:
+    width = config.text.hidden_size
+    found: dict[str, Expected] = {}
+    if config.vision:
+        found |= (unified.expected_vision if config.unified else vision.expected)(config.vision, width)
+    if config.audio:
+        found |= (unified.expected_audio if config.unified else audio.expected)(config.audio, width)
+    return found

@@ -1,9 +1,9 @@
-"""The language model: names and metadata of llama.cpp's `gemma4` architecture."""
+"""The language model: names and metadata of llama.cpp's `gemma4` and `gemma4-assistant` architectures."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from gguf import GGUFValueType, Keys
@@ -11,111 +11,129 @@ from gguf import GGUFValueType, Keys
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import Weight
 from edgekit.convert.gemma4.config import TextConfig
-from edgekit.convert.gemma4.shapes import expected_shape, expected_width
 from edgekit.convert.plan import TensorPlan
-from edgekit.errors import FileError, UnsupportedError
+from edgekit.convert.tables import Expected, Part, Row, Sizes, expect, expect_layer
 
-PREFIX = "model.language_model."
-ARCHITECTURE = "gemma4"
-
-_NAMES = {
-    "embed_tokens.weight": "token_embd.weight",
-    "embed_tokens_per_layer.weight": "per_layer_token_embd.weight",
-    "per_layer_model_projection.weight": "per_layer_model_proj.weight",
-    "per_layer_projection_norm.weight": "per_layer_proj_norm.weight",
-    "norm.weight": "output_norm.weight",
+EMBEDDINGS = "embed_tokens.weight"
+_ROWS = {
+    EMBEDDINGS: Row("token_embd.weight", "* hidden"),
+    # Only where a checkpoint has an output matrix of its own.
+    "lm_head.weight": Row("output.weight", "* hidden"),
+    "embed_tokens_per_layer.weight": Row("per_layer_token_embd.weight", "* stacked"),
+    "per_layer_model_projection.weight": Row("per_layer_model_proj.weight", "stacked hidden"),
+    "per_layer_projection_norm.weight": Row("per_layer_proj_norm.weight", "per_layer"),
+    "norm.weight": Row("output_norm.weight", "hidden"),
+    # A drafter's way from the states of the model it drafts for, and back to them.
+    "pre_projection.weight": Row("nextn.pre_projection.weight", "hidden backbones"),
+    "post_projection.weight": Row("nextn.post_projection.weight", "backbone hidden"),
 }
-_LAYER_NAMES = {
-    "input_layernorm.weight": "attn_norm.weight",
-    "self_attn.q_proj.weight": "attn_q.weight",
-    "self_attn.k_proj.weight": "attn_k.weight",
-    "self_attn.v_proj.weight": "attn_v.weight",
-    "self_attn.o_proj.weight": "attn_output.weight",
-    "self_attn.q_norm.weight": "attn_q_norm.weight",
-    "self_attn.k_norm.weight": "attn_k_norm.weight",
-    "post_attention_layernorm.weight": "post_attention_norm.weight",
-    "pre_feedforward_layernorm.weight": "ffn_norm.weight",
-    "mlp.gate_proj.weight": "ffn_gate.weight",
-    "mlp.up_proj.weight": "ffn_up.weight",
-    "mlp.down_proj.weight": "ffn_down.weight",
-    "post_feedforward_layernorm.weight": "post_ffw_norm.weight",
-    "per_layer_input_gate.weight": "inp_gate.weight",
-    "per_layer_projection.weight": "proj.weight",
-    "post_per_layer_input_norm.weight": "post_norm.weight",
-    "layer_scalar": "layer_output_scale.weight",
+_LAYER_ROWS = {
+    "input_layernorm.weight": Row("attn_norm.weight", "hidden"),
+    "self_attn.q_proj.weight": Row("attn_q.weight", "query hidden"),
+    "self_attn.k_proj.weight": Row("attn_k.weight", "kv hidden"),
+    "self_attn.v_proj.weight": Row("attn_v.weight", "kv hidden"),
+    "self_attn.o_proj.weight": Row("attn_output.weight", "hidden query"),
+    "self_attn.q_norm.weight": Row("attn_q_norm.weight", "head"),
+    "self_attn.k_norm.weight": Row("attn_k_norm.weight", "head"),
+    "post_attention_layernorm.weight": Row("post_attention_norm.weight", "hidden"),
+    "pre_feedforward_layernorm.weight": Row("ffn_norm.weight", "hidden"),
+    "mlp.gate_proj.weight": Row("ffn_gate.weight", "inner hidden"),
+    "mlp.up_proj.weight": Row("ffn_up.weight", "inner hidden"),
+    "mlp.down_proj.weight": Row("ffn_down.weight", "hidden inner"),
+    "post_feedforward_layernorm.weight": Row("post_ffw_norm.weight", "hidden"),
+    "per_layer_input_gate.weight": Row("inp_gate.weight", "per_layer hidden"),
+    "per_layer_projection.weight": Row("proj.weight", "hidden per_layer"),
+    "post_per_layer_input_norm.weight": Row("post_norm.weight", "per_layer_hidden"),
+    "layer_scalar": Row("layer_output_scale.weight", "one"),
+    "router.proj.weight": Row("ffn_gate_inp.weight", "experts hidden"),
+    "router.scale": Row("ffn_gate_inp.scale", "expert_hidden"),
+    "router.per_expert_scale": Row("ffn_down_exps.scale", "experts"),
+    "experts.gate_up_proj": Row("ffn_gate_up_exps.weight", "experts expert_inners hidden"),
+    "experts.down_proj": Row("ffn_down_exps.weight", "experts hidden expert_inner"),
+    "post_feedforward_layernorm_1.weight": Row("post_ffw_norm_1.weight", "expert_hidden"),
+    "post_feedforward_layernorm_2.weight": Row("post_ffw_norm_2.weight", "expert_hidden"),
+    "pre_feedforward_layernorm_2.weight": Row("pre_ffw_norm_2.weight", "expert_hidden"),
 }
-# Written only where a checkpoint has an output matrix of its own.
-_OUTPUT = "lm_head.weight"
-_LAYER = re.compile(r"layers\.(\d+)\.(.+)")
+# transformers 5 leaves out what a layer that shares keys and values does not use; the releases keep it.
+_OF_KV = ("self_attn.k_proj.weight", "self_attn.v_proj.weight", "self_attn.k_norm.weight")
 # Not rotated: a frequency so long that the angle is zero (llama.cpp divides by this factor).
 _NO_ROTATION = 1e30
 
 
-def is_text(name: str) -> bool:
-    """Say whether a tensor of the checkpoint belongs to the language model."""
-    return name.startswith(PREFIX) or name == _OUTPUT
+def part(weights: Iterable[Weight], config: TextConfig) -> Part:
+    """Return the language model's tensors as llama.cpp has them."""
+    return Part(_expected(config), weights, architecture(config))
 
 
-def plans(weights: Iterable[Weight], config: TextConfig, token_count: int) -> Iterator[TensorPlan]:
-    """Yield the language model's tensors; raises FileError where one is missing or of another shape."""
-    yield TensorPlan("rope_freqs.weight", (config.global_head_dim // 2,), values=_rope_factors(config))
-    found = set()
-    for weight in weights:
-        name = _gguf_name(weight.name, config)
-        found.add(name)
-        _check_shape(weight, name, config)
-        shape = weight.shape or (1,)
-        if name == "token_embd.weight":
-            # llama.cpp wants no more rows than there are tokens.
-            shape = (min(shape[0], token_count), *shape[1:])
-        yield TensorPlan(name, shape, weight)
-    _check_complete(found, config)
+def plans(made: Part, config: TextConfig, token_count: int) -> list[TensorPlan]:
+    """Return what is written: a part's tensors and the factors of rotation, no more embeddings than tokens."""
+    factors = _rope_factors(config)
+    return [TensorPlan("rope_freqs.weight", factors.shape, values=factors)] + [
+        replace(plan, shape=(min(plan.height, token_count), *plan.shape[1:]))
+        if plan.name == "token_embd.weight"
+        else plan
+        for plan in made.plans
+    ]
 
 
-def _gguf_name(name: str, config: TextConfig) -> str:
-    if name == _OUTPUT:
-        return "output.weight"
-    inner = name.removeprefix(PREFIX)
-    match = _LAYER.fullmatch(inner)
-    if match and int(match[1]) < config.layers and match[2] in _LAYER_NAMES:
-        return f"blk.{int(match[1])}.{_LAYER_NAMES[match[2]]}"
-    if inner in _NAMES:
-        return _NAMES[inner]
-    raise UnsupportedError(f"the checkpoint's {name} has no place in llama.cpp's gemma4: is it another model's?")
+def architecture(config: TextConfig) -> str:
+    """Return what llama.cpp calls the architecture."""
+    return "gemma4" if config.backbone_size is None else "gemma4-assistant"
 
 
-def _check_shape(weight: Weight, name: str, config: TextConfig) -> None:
-    shape = expected_shape(name, config)
-    width = expected_width(name, config)
-    if (shape and weight.shape != shape) or (width and weight.shape[1:] != (width,)):
-        promised = list(shape) if shape else f"rows of {width}"
-        raise FileError(
-            f"config.json belongs to another model: by it {weight.name} would have {promised}, "
-            f"it has {list(weight.shape)}; download both again"
-        )
-
-
-def _check_complete(found: set[str], config: TextConfig) -> None:
-    expected = set(_NAMES.values())
+def unused_kv(config: TextConfig) -> Iterator[str]:
+    """Yield the plain names of the matrices that no output uses, whether they exist or not."""
     for layer in range(config.layers):
-        # transformers 5 leaves out what a layer that shares keys and values does not use; the releases keep it.
-        unused = {"attn_k.weight", "attn_v.weight", "attn_k_norm.weight"} if config.shares_kv(layer) else set()
-        expected |= {f"blk.{layer}.{name}" for name in set(_LAYER_NAMES.values()) - unused}
-    missing = sorted(expected - found)
-    if missing:
-        raise FileError(f"the checkpoint has no tensor for {missing[0]}: download the whole checkpoint again")
+        if config.shares_kv(layer):
+            yield from (f"layers.{layer}.self_attn.{part}_proj.weight" for part in "kv")
+
+
+def _expected(config: TextConfig) -> dict[str, Expected]:
+    hidden, stacked = config.hidden_size, config.layers * config.per_layer_input
+    sizes = {"hidden": hidden}
+    if config.per_layer_input:
+        sizes |= {"stacked": stacked, "per_layer": config.per_layer_input}
+    if config.backbone_size is not None:
+        sizes |= {"backbone": config.backbone_size, "backbones": 2 * config.backbone_size}
+    found = expect(_ROWS, sizes, ("lm_head.weight",))
+    for layer in range(config.layers):
+        optional = _OF_KV if config.shares_kv(layer) else ()
+        if config.attention.keys_as_values and not config.attention.sliding[layer]:
+            optional = (*optional, "self_attn.v_proj.weight")
+        found |= expect_layer(_LAYER_ROWS, f"layers.{layer}.", f"blk.{layer}.", _layer_sizes(layer, config), optional)
+    return found
+
+
+def _layer_sizes(layer: int, config: TextConfig) -> Sizes:
+    attention, hidden = config.attention, config.hidden_size
+    sizes = {
+        "hidden": hidden,
+        "head": attention.head(layer),
+        "query": config.heads * attention.head(layer),
+        "inner": config.feed_forward(layer),
+    }
+    if config.backbone_size is None:
+        sizes |= {"kv": attention.kv_width(layer)}
+    if config.per_layer_input:
+        sizes |= {"per_layer": config.per_layer_input, "per_layer_hidden": hidden}
+    if config.experts:
+        inner = config.experts.intermediate_size
+        sizes |= {"experts": config.experts.count, "expert_hidden": hidden}
+        sizes |= {"expert_inner": inner, "expert_inners": 2 * inner}
+    return sizes
 
 
 def _rope_factors(config: TextConfig) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     # Global layers rotate the first part of each half of a head; llama.cpp is told so by these factors.
-    half = config.global_head_dim // 2
-    factors = np.full(half, _NO_ROTATION, np.float32)
-    factors[: int(config.global_head_dim * config.rotary_factor / 2)] = 1.0
+    head = config.attention.global_head_dim
+    factors = np.full(head // 2, _NO_ROTATION, np.float32)
+    factors[: int(head * config.attention.rotary_factor / 2)] = 1.0
     return factors
 
 
 def metadata(config: TextConfig) -> dict[str, keys.Value]:
     """Return the keys that tell llama.cpp the model's shape."""
+    attention = config.attention
     made = {
         Keys.LLM.BLOCK_COUNT: keys.u32(config.layers),
         Keys.LLM.CONTEXT_LENGTH: keys.u32(config.context),
@@ -123,34 +141,41 @@ def metadata(config: TextConfig) -> dict[str, keys.Value]:
         Keys.LLM.FEED_FORWARD_LENGTH: _feed_forward(config),
         Keys.Attention.HEAD_COUNT: keys.u32(config.heads),
         Keys.Attention.HEAD_COUNT_KV: _kv_heads(config),
-        Keys.Rope.FREQ_BASE: keys.f32(config.rope_theta),
-        Keys.Rope.FREQ_BASE_SWA: keys.f32(config.rope_theta_sliding),
+        Keys.Rope.FREQ_BASE: keys.f32(attention.rope_theta),
+        Keys.Rope.FREQ_BASE_SWA: keys.f32(attention.rope_theta_sliding),
         Keys.Attention.LAYERNORM_RMS_EPS: keys.f32(config.rms_norm_eps),
-        Keys.Attention.KEY_LENGTH: keys.u32(config.global_head_dim),
-        Keys.Attention.VALUE_LENGTH: keys.u32(config.global_head_dim),
-        Keys.Attention.KEY_LENGTH_SWA: keys.u32(config.head_dim),
-        Keys.Attention.VALUE_LENGTH_SWA: keys.u32(config.head_dim),
-        Keys.Rope.DIMENSION_COUNT: keys.u32(config.global_head_dim),
-        Keys.Rope.DIMENSION_COUNT_SWA: keys.u32(config.head_dim),
+        Keys.Attention.KEY_LENGTH: keys.u32(attention.global_head_dim),
+        Keys.Attention.VALUE_LENGTH: keys.u32(attention.global_head_dim),
+        Keys.Attention.KEY_LENGTH_SWA: keys.u32(attention.head_dim),
+        Keys.Attention.VALUE_LENGTH_SWA: keys.u32(attention.head_dim),
+        Keys.Rope.DIMENSION_COUNT: keys.u32(attention.global_head_dim),
+        Keys.Rope.DIMENSION_COUNT_SWA: keys.u32(attention.head_dim),
         Keys.Attention.SLIDING_WINDOW: keys.u32(config.window),
-        Keys.Attention.SLIDING_WINDOW_PATTERN: keys.array(GGUFValueType.BOOL, config.sliding),
-        Keys.Attention.SHARED_KV_LAYERS: keys.u32(config.kv_shared_layers),
+        Keys.Attention.SLIDING_WINDOW_PATTERN: keys.array(GGUFValueType.BOOL, attention.sliding),
+        Keys.Attention.SHARED_KV_LAYERS: keys.u32(attention.kv_shared),
         Keys.LLM.EMBD_LENGTH_PER_LAYER_INP: keys.u32(config.per_layer_input),
     }
     if config.logit_softcap is not None:
         made[Keys.LLM.FINAL_LOGIT_SOFTCAPPING] = keys.f32(config.logit_softcap)
-    return {key.format(arch=ARCHITECTURE): value for key, value in made.items()}
+    if config.experts:
+        made[Keys.LLM.EXPERT_COUNT] = keys.u32(config.experts.count)
+        made[Keys.LLM.EXPERT_USED_COUNT] = keys.u32(config.experts.used)
+        made[Keys.LLM.EXPERT_FEED_FORWARD_LENGTH] = keys.u32(config.experts.intermediate_size)
+    if config.backbone_size is not None:
+        made[Keys.LLM.EMBEDDING_LENGTH_OUT] = keys.u32(config.backbone_size)
+        made[Keys.LLM.NEXTN_PREDICT_LAYERS] = keys.u32(config.layers)
+    return {key.format(arch=architecture(config)): value for key, value in made.items()}
 
 
 def _feed_forward(config: TextConfig) -> keys.Value:
     if not config.double_wide_mlp:
         return keys.u32(config.intermediate_size)
-    widths = [config.intermediate_size * (2 if config.shares_kv(layer) else 1) for layer in range(config.layers)]
-    return keys.array(GGUFValueType.INT32, widths)
+    return keys.array(GGUFValueType.INT32, [config.feed_forward(layer) for layer in range(config.layers)])
 
 
 def _kv_heads(config: TextConfig) -> keys.Value:
-    if config.global_kv_heads is None:
-        return keys.u32(config.kv_heads)
-    heads = [config.kv_heads if sliding else config.global_kv_heads for sliding in config.sliding]
+    attention = config.attention
+    if attention.global_kv_heads is None:
+        return keys.u32(attention.kv_heads)
+    heads = [attention.kv_heads if sliding else attention.global_kv_heads for sliding in attention.sliding]
     return keys.array(GGUFValueType.INT32, heads)

@@ -1,0 +1,68 @@
+"""What a conversion needs to know of a checkpoint, whatever its architecture."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Literal
+
+from gguf import Keys
+
+from edgekit.convert import keys
+from edgekit.convert.checkpoint import Checkpoint, read_json
+from edgekit.convert.plan import TensorPlan
+
+
+class Model(ABC):
+    """A checkpoint as tensors to write, in one file or two, and the metadata that goes with them."""
+
+    # What the first file is; the second is its projector.
+    kind: Literal["text", "drafter"] = "text"
+    # The tensors of the two files; the projector has none where the checkpoint has no towers.
+    text: list[TensorPlan]
+    projector: list[TensorPlan]
+    # What the files will lack, each in a sentence.
+    warnings: list[str]
+    # Which of Ollama's renderers writes its prompts; None where Ollama has none for it.
+    renderer: str | None = None
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.warnings = []
+
+    @property
+    def shared_kv(self) -> dict[str, str]:
+        """Names of the weights that are never used, whether they exist or not, and why."""
+        return {}
+
+    @property
+    @abstractmethod
+    def has_projector(self) -> bool:
+        """Say whether there are towers that become a projector."""
+
+    @abstractmethod
+    def check_towers(self) -> None:
+        """Raise FileError where a tower is not what config.json promises: llama.cpp would crash on the file."""
+
+    @abstractmethod
+    def text_metadata(self) -> dict[str, keys.Value]:
+        """Return architecture, shape, tokenizer and template."""
+
+    @abstractmethod
+    def projector_metadata(self) -> dict[str, keys.Value]:
+        """Return the projector's architecture and shape."""
+
+    @property
+    def has_template(self) -> bool:
+        """Say whether the checkpoint brings a chat template, without which nobody can talk to the model."""
+        return Keys.Tokenizer.CHAT_TEMPLATE in self.text_metadata()
+
+    def image_processor(self) -> dict[str, Any]:
+        """Read the image processor's settings; transformers 5 nests them in the processor's."""
+        found: dict[str, Any] = {}
+        for name in ("preprocessor_config.json", "processor_config.json"):
+            path = self.checkpoint.directory / name
+            if path.is_file():
+                settings = read_json(path, "copy it from the base model")
+                nested = settings.get("image_processor")
+                found |= settings | (nested if isinstance(nested, dict) else {})
+        return found
