@@ -12,12 +12,14 @@ from typing import Literal
 
 from gguf import GGMLQuantizationType
 
+from edgekit.catalog.recipe import Choices, Recipe
 from edgekit.convert.adapter import Adapters, LedgerEntry
 from edgekit.convert.checkpoint import Checkpoint
 from edgekit.convert.disk import check_room
 from edgekit.convert.folder import check_replaceable, output_folder
 from edgekit.convert.general import general, own
 from edgekit.convert.gguf_file import GGUFWriter
+from edgekit.convert.imatrix import read_imatrix
 from edgekit.convert.keys import Value
 from edgekit.convert.memory import peak_memory
 from edgekit.convert.merged_checkpoint import MergedCheckpoint
@@ -50,6 +52,10 @@ class ConvertJob:
     projector: str = "auto"
     # What the files are called; the folders of checkpoint and adapters if not given.
     name: str | None = None
+    # The types that a person chose for tensors of the model; the projector's are its quantization's.
+    choices: Choices = field(default_factory=Choices)
+    # What its columns matter, for quantizations that make use of it.
+    imatrix: Path | None = None
     to: Literal["gguf", "safetensors"] = "gguf"
 
     @property
@@ -100,6 +106,7 @@ class _Conversion:
         self.job = job
         self.model = open_model(checkpoint)
         self.source = _type_of(checkpoint)
+        self.importance = read_imatrix(job.imatrix) if job.imatrix else None
         self.has_projector = self._wants_projector()
         self.merging = self._merging(checkpoint, adapters)
         self.own_keys = own(
@@ -157,7 +164,7 @@ class _Conversion:
         return Merging(deltas, unused)
 
     def _groups(self) -> list[Group]:
-        names = [check_quantization(name) for name in dict.fromkeys(self.job.quantizations)]
+        names = list(dict.fromkeys(map(check_quantization, self.job.quantizations)))
         made = [self._group(self.model.kind, names, self.model.text, self.model.text_metadata())]
         if self.has_projector:
             self.model.check_towers()
@@ -166,9 +173,7 @@ class _Conversion:
             made.append(self._group("projector", [name], self.model.projector, self.model.projector_metadata()))
         return made
 
-    def _group(
-        self, kind: FileKind, names: Sequence[str], plans: list[TensorPlan], shape: dict[str, Value]
-    ) -> Group:
+    def _group(self, kind: FileKind, names: Sequence[str], plans: list[TensorPlan], shape: dict[str, Value]) -> Group:
         job = self.job
         label = job.name or (job.file_name if job.adapters else None)
         metadata = {
@@ -178,7 +183,12 @@ class _Conversion:
         }
         prefix = "mmproj-" if kind == "projector" else ""
         paths = {name: job.out / f"{prefix}{job.file_name}-{name}.gguf" for name in names}
-        made = (target(path, kind, name, self.source, plans, metadata) for name, path in paths.items())
+        choices, unused = Choices() if kind == "projector" else job.choices, self.model.shared_kv
+        recipes = {path: Recipe(name, choices=choices) for name, path in paths.items()}
+        made = (
+            target(path, kind, recipe, self.source, plans, metadata, self.importance, unused)
+            for path, recipe in recipes.items()
+        )
         return Group(tuple(plans), tuple(made))
 
     def _modelfile(self, renderer: str) -> bytes:

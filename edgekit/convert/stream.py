@@ -20,7 +20,7 @@ from edgekit.convert.plan import TensorPlan
 from edgekit.convert.progress import Progress
 from edgekit.convert.quantize import quantize
 from edgekit.convert.safetensors import Floats
-from edgekit.convert.target import Group
+from edgekit.convert.target import Group, Target
 from edgekit.errors import FileError
 
 Item = TypeVar("Item")
@@ -110,7 +110,14 @@ def _make(block: Block, group: Group, merging: Merging) -> Pieces:
     _check_values(plan, rows)
     types = [target.tensors[block.index].type for target in group.targets]
     too_large = Type.F16 in types and not plan.unbounded and bool(np.abs(rows).max(initial=0) >= _F16_INFINITE)
-    return Pieces([quantize(type, rows) for type in types], too_large)
+    data = [quantize(type, rows, _importance(block, target)) for type, target in zip(types, group.targets, strict=True)]
+    return Pieces(data, too_large)
+
+
+def _importance(block: Block, target: Target) -> Floats | None:
+    found = target.importance.get(block.plan.name)
+    # A matrix has one row for all rows of a tensor; experts, whose rows are matrices, have one each.
+    return found if found is None or found.ndim == 1 else found[block.start : block.stop]
 
 
 def _check_values(plan: TensorPlan, rows: Floats) -> None:

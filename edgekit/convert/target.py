@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from gguf import GGML_QUANT_VERSION, GGUFType, Keys
 from gguf import GGMLQuantizationType as Type
 
+from edgekit.catalog.recipe import Recipe
 from edgekit.convert import keys
 from edgekit.convert.gguf_file import TensorInfo, file_size, header
-from edgekit.convert.mixture import FILE_TYPES, Mixture
+from edgekit.convert.imatrix import ImportanceMatrix, importance_of
+from edgekit.convert.mixture import FILE_TYPES, tensor_types, uses_quantizer
 from edgekit.convert.plan import TensorPlan
+from edgekit.convert.safetensors import Floats
 
 FileKind = Literal["text", "drafter", "projector"]
 _GGUF_TYPES = {"text": GGUFType.MODEL, "drafter": GGUFType.MODEL, "projector": GGUFType.MMPROJ}
@@ -28,6 +31,8 @@ class Target:
     quantization: str
     header: bytes
     tensors: tuple[TensorInfo, ...]
+    # Of the columns of those tensors that have one, by name.
+    importance: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -46,18 +51,33 @@ class Group:
 def target(
     path: Path,
     kind: FileKind,
-    quantization: str,
+    recipe: Recipe,
     source: Type,
     plans: Sequence[TensorPlan],
     metadata: Mapping[str, keys.Value],
+    matrix: ImportanceMatrix | None = None,
+    unused: Collection[str] = (),
 ) -> Target:
-    """Choose every tensor's type and make the header; `source` is the checkpoint's own type."""
-    has_output = any(plan.name == "output.weight" for plan in plans)
-    mixture = Mixture(quantization, source, has_output)
-    tensors = tuple(TensorInfo(plan.name, plan.shape, mixture.type(plan.name, plan.shape)) for plan in plans)
+    """Choose every tensor's type and make the header.
+
+    `source` is the checkpoint's own type, `unused` names its weights that no output uses. Raises UnsupportedError where
+    the recipe cannot be followed, FileError where the importance matrix was made from another model.
+    """
+    if not uses_quantizer(recipe):
+        matrix = None
+    recipe = replace(recipe, has_importance=matrix is not None)
+    types = tensor_types(recipe, source, {plan.name: plan.shape for plan in plans}, metadata)
+    tensors = tuple(TensorInfo(plan.name, plan.shape, type) for plan, type in zip(plans, types, strict=True))
+    importance = {}
+    for plan, type in zip(plans, types, strict=True):
+        is_used = plan.weight is None or plan.weight.name not in unused
+        found = importance_of(matrix, plan.name, plan.shape, type, recipe.quantization, is_used=is_used)
+        if found is not None:
+            importance[plan.name] = found
     about = {
         Keys.General.TYPE: keys.text(_GGUF_TYPES[kind]),
-        Keys.General.FILE_TYPE: keys.u32(FILE_TYPES[quantization]),
+        Keys.General.FILE_TYPE: keys.u32(FILE_TYPES[recipe.quantization]),
         Keys.General.QUANTIZATION_VERSION: keys.u32(int(GGML_QUANT_VERSION)),
+        **(matrix.metadata() if matrix else {}),
     }
-    return Target(path, kind, quantization, header({**metadata, **about}, tensors), tensors)
+    return Target(path, kind, recipe.quantization, header({**metadata, **about}, tensors), tensors, importance)
