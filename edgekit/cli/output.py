@@ -36,6 +36,11 @@ def show(renderable: RenderableType) -> None:
     _console(stderr=False).print(renderable)
 
 
+def width() -> int:
+    """Return how many columns stdout has; 80 where it is no terminal and nothing else is said."""
+    return _console(stderr=False).width
+
+
 def heading(number: int | None, title: str, text: str = "", seconds: float | None = None) -> None:
     """Print the title of a step, with what it is about and how long it took."""
     from rich.text import Text

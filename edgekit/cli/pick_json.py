@@ -1,4 +1,4 @@
-"""What `edgekit pick --json` prints (the keys are promised in the design)."""
+"""What `edgekit pick --json` prints; docs/pick-json.md promises the keys."""
 
 from __future__ import annotations
 
@@ -31,15 +31,19 @@ def _candidate(candidate: Candidate, found: Pick) -> dict[str, Any]:
         "file": load.file.file,
         "projector": load.projector and {"repo": load.projector.repo, "file": load.projector.file},
         "context": candidate.settings.context,
+        "cache_type": candidate.settings.cache_type_k,
         "placement": candidate.placement,
         "gpu_layers": candidate.settings.gpu_layers,
+        "gpus": _gpus(candidate),
         "repack": candidate.settings.repack,
         "fits": candidate.fits,
         "shortfall": max(0, candidate.shortfall),
         "memory": {
             "total": memory.total,
+            "needed": memory.host_needed + memory.gpu,
             "host": memory.host,
             "gpu": memory.gpu,
+            "budget": {"host": candidate.limits.host, "gpu": candidate.limits.gpu},
             "lines": [
                 {"what": line.what, "bytes": line.bytes, "where": line.where, "needed": line.needed}
                 for line in memory.lines
@@ -50,6 +54,14 @@ def _candidate(candidate: Candidate, found: Pick) -> dict[str, Any]:
         "quality": round(candidate.quality, 1),
         "reason": reason(candidate, found),
     }
+
+
+def _gpus(candidate: Candidate) -> list[dict[str, Any]]:
+    limits = candidate.limits
+    return [
+        {"name": one.name, "bytes": part, "budget": budget}
+        for one, part, budget in zip(limits.accelerators, candidate.parts, limits.gpus, strict=True)
+    ]
 
 
 def _speed(speed: Speed | None) -> dict[str, Any] | None:

@@ -24,12 +24,15 @@ class Pace:
 # reader, quality lets one wait, speed suits tools and long thoughts. The worths are edgekit's own choice.
 PACES: dict[Prefer, Pace] = {
     "quality": Pace(usable=2.0, plenty=10.0, worth=1.0),
-    "balanced": Pace(usable=5.0, plenty=20.0, worth=3.0),
+    "balanced": Pace(usable=5.0, plenty=30.0, worth=3.0),
     "speed": Pace(usable=15.0, plenty=60.0, worth=6.0),
 }
 
-# Contexts to try when none is asked for, the largest useful one first.
-CONTEXTS = (32768, 16384, 8192, 4096, 2048)
+# Contexts to try when none is asked for, the largest first.
+CONTEXTS = (262144, 131072, 65536, 32768, 16384, 8192, 4096, 2048)
+# The most that is useful without a graphics card: a processor or integrated graphics take minutes to hours to read
+# more, and the cache takes memory from other programs.
+USEFUL_CONTEXT = 32768
 # Less than this is "less context": a conversation with a document no longer fits.
 USUAL_CONTEXT = 8192
 
@@ -56,3 +59,10 @@ class Needs:
     def pictures(self) -> bool:
         """Return whether pictures or video frames are to be read."""
         return bool({"image", "video"} & set(self.modalities))
+
+    def contexts(self, largest: int, *, on_card: bool) -> list[int]:
+        """Return the contexts to try, the largest first, for a model whose own limit is `largest`."""
+        if self.context:
+            return [self.context]
+        limit = largest if on_card else min(largest, USEFUL_CONTEXT)
+        return [one for one in CONTEXTS if one <= limit]

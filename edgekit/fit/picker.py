@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from edgekit.fit.budget import budget
+from edgekit.errors import EdgekitError
 from edgekit.fit.candidate import Candidate
 from edgekit.fit.guide import Advice, advice
-from edgekit.fit.loads import excluded, loads
+from edgekit.fit.loads import excluded, loads, longest
 from edgekit.fit.needs import Needs
 from edgekit.fit.placement import best_candidate
 from edgekit.hardware.machine import Machine
@@ -28,39 +28,54 @@ class Pick:
 
 
 def pick(machine: Machine, needs: Needs | None = None, *, by_guide: bool = False) -> Pick:
-    """Choose for a machine; `by_guide` follows the published table instead of the estimate."""
+    """Choose for a machine; `by_guide` follows the published table instead of the estimate.
+
+    Raises EdgekitError where no variant has the context that is asked for.
+    """
     needs = needs or Needs()
-    limits = budget(machine)
-    found = [best_candidate(load, machine, limits, needs) for load in loads(needs)]
+    _check_context(needs)
+    found = [best_candidate(load, machine, needs) for load in loads(needs)]
     ranked = tuple(sorted(found, key=lambda one: one.rank(needs), reverse=True))
-    guide = advice(machine)
+    guide = advice(machine, needs)
     choice = _by_guide(ranked, guide) if by_guide else next((one for one in ranked if one.fits), None)
-    warnings = _warnings(choice, needs, limits.host, by_guide=by_guide)
-    notes = (*machine.notes, *excluded(needs), *warnings)
+    notes = (*machine.notes, *excluded(needs), *_warnings(choice, needs, by_guide=by_guide))
     return Pick(machine, needs, ranked, choice, guide, notes, by_guide)
 
 
 def nearest(found: Pick) -> Candidate | None:
-    """Return the candidate that lacks least, with any smaller context that fits; for when nothing does."""
-    closest = min(found.candidates, key=lambda one: one.shortfall, default=None)
-    if closest is None or found.needs.context is None:
-        return closest
-    shorter = best_candidate(closest.load, found.machine, budget(found.machine), replace(found.needs, context=None))
-    return shorter if shorter.fits and shorter.settings.context < found.needs.context else closest
+    """Return the candidate that lacks least; for when nothing fits."""
+    return min(found.candidates, key=lambda one: one.shortfall, default=None)
+
+
+def shorter(candidate: Candidate, found: Pick) -> Candidate | None:
+    """Return a candidate with the largest context that fits, if a context was asked for that does not."""
+    if found.needs.context is None:
+        return None
+    tried = best_candidate(candidate.load, found.machine, replace(found.needs, context=None))
+    return tried if tried.fits and tried.settings.context < found.needs.context else None
+
+
+def _check_context(needs: Needs) -> None:
+    largest, names = longest(needs)
+    if needs.context and needs.context > largest:
+        raise EdgekitError(
+            f"no Gemma 4 has a context of {needs.context:,} tokens"
+            + ("" if needs.modalities == ("text",) else f" for {' and '.join(needs.modalities)}")
+            + f": the largest is {largest:,} ({', '.join(names)})"
+        )
 
 
 def _by_guide(ranked: tuple[Candidate, ...], guide: Advice) -> Candidate | None:
-    meant = [one for one in ranked if guide.allows(one.load.variant.name, one.load.file.quantization)]
-    return meant[0] if meant else None
+    return next((one for one in ranked if guide.allows(one.load.variant.name, one.load.file.quantization)), None)
 
 
-def _warnings(choice: Candidate | None, needs: Needs, host: int, *, by_guide: bool) -> list[str]:
+def _warnings(choice: Candidate | None, needs: Needs, *, by_guide: bool) -> list[str]:
     if choice is None:
         return []
     notes = []
     if not (choice.is_usable(needs) or by_guide):
         notes.append(f"Nothing that fits decodes at {needs.pace.usable:.0f} tokens/s; this is the fastest.")
-    if choice.memory.host > host:
+    if choice.memory.host > choice.limits.host:
         notes.append(
             "Part of the per-layer embeddings stays on the disk, read row by row: keep the file on a fast one."
         )

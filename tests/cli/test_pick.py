@@ -112,7 +112,12 @@ def test_nothing_fits_is_an_answer(edgekit):
     done = edgekit("pick", "--profile", "container-2gb", "--context", "131072")
     assert done.returncode == 0
     assert "Nothing fits." in done.stdout
-    assert "would fit with a context of" in done.stdout
+    assert "a context of 16,384 would fit and a machine with 4 GB would hold it." in done.stdout
+
+
+def test_a_context_that_no_variant_has_is_one_line(edgekit):
+    said = assert_one_line_error(edgekit("pick", "--profile", "laptop-16gb", "--context", "1000000000"))
+    assert "no Gemma 4 has a context of 1,000,000,000 tokens: the largest is 262,144" in said
 
 
 def test_an_unknown_profile_is_one_line(edgekit):
