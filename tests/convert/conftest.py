@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from oracles import tiny_checkpoint
+from oracles import tiny_checkpoint, tiny_variants
 from oracles.llama_converter import llama_convert
 from oracles.quantizer import llama_quantize
 from oracles.tiny_checkpoint import CONVERTED, SHAPES, SOURCE_TYPES
@@ -26,7 +26,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Made:
             return paths.demo_checkpoint()
         path = folder / f"{name}-E2B-it"
         if not path.exists():
-            if name == "released":
+            if name in tiny_variants.VARIANTS:
+                tiny_variants.write(path, name)
+            elif name == "released":
                 tiny_checkpoint.release(make("tiny"), path, SHAPES[name])
             else:
                 tiny_checkpoint.write(path, SHAPES[name])
@@ -43,8 +45,8 @@ def llama(checkpoint: Made, tmp_path_factory: pytest.TempPathFactory) -> Made:
     def make(name: str) -> Path:
         path = folder / name
         if not path.exists():
-            llama_convert(checkpoint(name), path, CONVERTED, CONVERTED)
-            source = "BF16" if name == "pico" else SOURCE_TYPES[SHAPES[name].dtype]
+            llama_convert(checkpoint(name), path, CONVERTED, () if name in tiny_variants.EYELESS else CONVERTED)
+            source = SOURCE_TYPES[SHAPES[name].dtype] if name in SHAPES else "BF16"
             llama_quantize(path / f"{source}.gguf", "Q4_0", path / "Q4_0.gguf")
         return path
 

@@ -124,6 +124,8 @@ VARIANTS: dict[str, Callable[[], PreTrainedModel]] = {
     "drafter": drafter,
     "unified-drafter": unified_drafter,
 }
+# Those without a projector.
+EYELESS = ("text-only", "drafter", "unified-drafter")
 
 
 def write(folder: Path, name: str, dtype: torch.dtype = torch.bfloat16) -> Path:
