@@ -30,8 +30,28 @@ def command(
     ] = Format.gguf,
     quant: Annotated[
         list[str] | None,
-        typer.Option(help="F32, BF16, F16, Q8_0 or Q4_0; may be repeated; Q8_0 by default.", metavar="Q"),
+        typer.Option(
+            help="As llama-quantize names them: Q8_0 (the default), Q4_K_M, IQ2_M, F16, ...; may be repeated.",
+            metavar="Q",
+        ),
     ] = None,
+    imatrix: Annotated[
+        Path | None,
+        typer.Option(help="An importance matrix; the smallest quantizations need one.", metavar="FILE"),
+    ] = None,
+    tensor_type: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A type for the tensors whose names a pattern is found in; may be repeated.", metavar="PATTERN=TYPE"
+        ),
+    ] = None,
+    token_embedding_type: Annotated[
+        str | None, typer.Option(help="A type for the token embeddings.", metavar="TYPE")
+    ] = None,
+    output_tensor_type: Annotated[
+        str | None, typer.Option(help="A type for the output matrix.", metavar="TYPE")
+    ] = None,
+    pure: Annotated[bool, typer.Option("--pure", help="Every tensor in the same type, no mixture.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="The folder to write to; NAME-GGUF or NAME here by default.", metavar="DIR")
     ] = None,
@@ -42,23 +62,28 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show the sizes, write nothing.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Turn a fine-tune into GGUF files with a Modelfile, or merge it, in one pass and little memory."""
     from dataclasses import replace
 
-    from edgekit.cli import convert_view
+    from edgekit.catalog.recipe import Choices
+    from edgekit.cli import convert_options, convert_view
     from edgekit.cli.interrupt import orderly_termination
     from edgekit.convert.job import ConvertJob, convert
 
-    _check_quantizations(quant or [], projector)
-    if to == Format.safetensors and (quant or projector != "auto"):
+    chosen = convert_options.choices(tensor_type or (), token_embedding_type, output_tensor_type, pure)
+    if to == Format.safetensors and (quant or projector != "auto" or imatrix or chosen != Choices()):
         raise typer.BadParameter(
-            "a merged checkpoint keeps its types: leave out --quant and --projector", param_hint="--to"
+            "a merged checkpoint keeps its types: leave out --quant, --projector and what chooses types",
+            param_hint="--to",
         )
-    job = ConvertJob(
-        checkpoint, out or Path(), tuple(adapter or ()), tuple(quant or ("Q8_0",)), projector, name, to.value
-    )
+    convert_options.check_projector(projector)
+    adapters = tuple(adapter or ())
+    job = ConvertJob(checkpoint, out or Path(), adapters, (), projector, name, chosen, imatrix, to.value)
+    if to == Format.gguf:
+        job = replace(job, quantizations=convert_options.quantizations(quant or (), checkpoint, adapters, yes=yes))
     if out is None:
         # The Hub's own convention for a repository of GGUF files.
         ending = "-GGUF" if to == Format.gguf else ""
@@ -71,18 +96,3 @@ def command(
         output.json_object(result)
     else:
         convert_view.show(result, dry_run=dry_run)
-
-
-def _check_quantizations(asked: list[str], projector: str) -> None:
-    from edgekit.convert.mixture import PROJECTOR_QUANTIZATIONS, check_quantization
-    from edgekit.errors import UnsupportedError
-
-    option = "--quant"
-    try:
-        for name in asked:
-            check_quantization(name)
-        option = "--projector"
-        if projector not in ("auto", "none"):
-            check_quantization(projector, PROJECTOR_QUANTIZATIONS)
-    except UnsupportedError as problem:
-        raise typer.BadParameter(str(problem), param_hint=option) from problem
