@@ -6,17 +6,15 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from statistics import median
-from typing import Literal
 
 from edgekit.engine.cache import Checkpoint
 from edgekit.engine.engine import Engine
 from edgekit.engine.loops import BareLoop, Loop, OwnLoop
 from edgekit.errors import UnsupportedError
+from edgekit.fit.samples import Sample, Test
 
 # Hears how much is done, of how much, and in a few words what is being timed.
 Progress = Callable[[float, float, str], None]
-Test = Literal["prefill", "decode"]
 
 _SMALLEST_PROMPT = 16
 # Reading is about so many times as fast as writing: for the progress bar.
@@ -42,23 +40,6 @@ class Work:
         """Return how much work it is, in tokens read."""
         turn = self.prompt + _WRITING * self.generate
         return self.prompt + sum(self.depths) + len(self.depths) * 2 * self.repetitions * turn
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Tokens per second of one test after `depth` tokens, a rate for each repetition."""
-
-    test: Test
-    depth: int
-    tokens: int
-    edgekit: tuple[float, ...]
-    # What llama.cpp's own clock says for as many tokens in the same context.
-    llama_cpp: tuple[float, ...]
-
-    @property
-    def ratio(self) -> float:
-        """Return edgekit's middle rate as a share of llama.cpp's."""
-        return median(self.edgekit) / median(self.llama_cpp)
 
 
 def suited(work: Work, context: int) -> Work:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgekit.catalog.variant import Shape
 from edgekit.catalog.weights import weights
 from edgekit.fit.estimate import Load
-from edgekit.fit.kv_cache import kv_cache
+from edgekit.fit.kernel_time import decode_seconds, prefill_seconds
+from edgekit.fit.measured import benches
+from edgekit.fit.samples import Test
 from edgekit.fit.settings import Settings
-from edgekit.hardware.machine import Accelerator, Machine, Processor
+from edgekit.fit.work import cache_read, work
+from edgekit.hardware.machine import Accelerator, Kernels, Machine, Processor
 
 _GB = 1e9
 # Tokens already in the cache when the speed is quoted.
 DEPTH = 1024
 
-# Share of the bandwidth that llama.cpp's decode reaches, by what the bandwidth is. Published decode speeds are what
-# they are; 2 cores with AVX-512 reached 0.38 to 0.5 of their measured read bandwidth (E2B Q4_K_M), full desktops more.
+# What decode and prefill come to, as a share of what the timed kernels promise.
+_KERNEL_SHARES = (0.87, 1.13)
+_KERNEL_PREFILL_SHARES = (0.8, 1.2)
+# Share of the bandwidth that llama.cpp's decode reaches where its kernels were not timed, by what the bandwidth is.
+# Published decode speeds are what they are. Few cores are slowed by arithmetic: 2 with AVX-512 reached 0.38 to 0.5 of
+# their measured read bandwidth (E2B Q4_K_M), full desktops more.
 _SHARES = {"decode": (0.85, 1.1), "measured": (0.35, 0.85), "peak": (0.35, 0.75)}
 _GPU_SHARES = (0.5, 0.85)
 # Nobody measured: from a single slow channel to a good laptop.
@@ -42,20 +48,48 @@ class Speed:
         return float((self.low * self.high) ** 0.5)
 
 
-def decode_speed(load: Load, settings: Settings, machine: Machine, accelerator: Accelerator | None) -> Speed:
-    """Return the decode speed after `DEPTH` tokens."""
-    host, gpu = _read(load, settings)
-    host_low, host_high, basis = _host_bandwidth(machine)
+def decode_speed(
+    load: Load, settings: Settings, machine: Machine, accelerator: Accelerator | None, depth: int = DEPTH
+) -> Speed:
+    """Return the decode speed after `depth` tokens: as measured for this very file, else by what it reads."""
+    if kept := _measured("decode", load, settings, machine, depth):
+        return kept
+    host, gpu = _read(load, settings, depth)
+    slow, fast, basis = _host_seconds(load, settings, machine, depth, host) if host else (0.0, 0.0, "")
     gpu_low, gpu_high, gpu_basis = _gpu_bandwidth(machine, accelerator) if gpu else (1.0, 1.0, "")
     read = f"{(host + gpu) / _GB:.2f} GB read per token"
-    sources = "; ".join(part for part in (basis if host else "", gpu_basis) if part)
-    return Speed(1 / (host / host_low + gpu / gpu_low), 1 / (host / host_high + gpu / gpu_high), f"{read}; {sources}")
+    sources = "; ".join(part for part in (basis, gpu_basis) if part)
+    return Speed(1 / (slow + gpu / gpu_low), 1 / (fast + gpu / gpu_high), f"{read}; {sources}")
 
 
-def prefill_speed(load: Load, settings: Settings, processor: Processor) -> Speed | None:
-    """Return how fast a prompt is read on the processor; None where nothing comparable was measured."""
+def prefill_speed(load: Load, settings: Settings, machine: Machine, depth: int = 0) -> Speed | None:
+    """Return how fast a prompt is read on the processor after `depth` tokens; None where nothing alike was measured."""
+    if kept := _measured("prefill", load, settings, machine, depth):
+        return kept
+    if settings.gpu_layers:
+        return None
+    if machine.kernels:
+        # Half of a batch stands before each of its tokens.
+        token = work(load, settings, depth + settings.ubatch / 2)
+        middle = 1 / prefill_seconds(token, machine.kernels, repack=settings.repack)
+        low, high = (middle * share for share in _KERNEL_PREFILL_SHARES)
+        return Speed(low, high, _kernels_basis(machine.kernels))
+    return _prefill_by_feature(load, machine.processor)
+
+
+def _measured(test: Test, load: Load, settings: Settings, machine: Machine, depth: int) -> Speed | None:
+    """Return what `edgekit bench` measured last on this machine for this variant, quantization and placement."""
+    wanted = (load.variant.name, load.file.quantization, settings.repack, settings.gpu_layers, settings.cache_type_k)
+    for bench in reversed(benches(machine)):
+        had = (bench.variant, bench.quantization, bench.repack, bench.gpu_layers, bench.cache_type)
+        if had == wanted and (rates := bench.rates(test, depth)):
+            return Speed(*rates, f"measured with edgekit bench on {bench.date}")
+    return None
+
+
+def _prefill_by_feature(load: Load, processor: Processor) -> Speed | None:
     feature = next((name for name in _PREFILL if name in processor.features), None)
-    if feature is None or settings.gpu_layers:
+    if feature is None:
         return None
     operations = 2 * weights(load.variant.shape, load.file).parameters_read
     cores = min(processor.physical_cores, processor.usable_threads)
@@ -63,25 +97,35 @@ def prefill_speed(load: Load, settings: Settings, processor: Processor) -> Speed
     return Speed(low, high, f"{operations / 1e9:.1f} billion operations per token on {cores} cores with {feature}")
 
 
-def _read(load: Load, settings: Settings) -> tuple[float, float]:
+def _read(load: Load, settings: Settings, depth: int) -> tuple[float, float]:
     """Return the bytes that one token reads from the host and from the accelerator."""
     shape, parts = load.variant.shape, weights(load.variant.shape, load.file)
-    first = shape.num_hidden_layers - settings.gpu_layers
-    cache = _cache_read(shape, settings)
+    cache = cache_read(shape, settings, min(depth, settings.context))
     layers = [part + kept for part, kept in zip(parts.layers_read, cache, strict=True)]
     output = parts.token_embeddings + parts.other
-    host = sum(layers[: max(first, 0)]) + (output if first >= 0 else 0)
-    return host, sum(layers[max(first, 0) :]) + (0 if first >= 0 else output)
+    if not settings.gpu_layers:
+        return sum(layers) + output, 0.0
+    # The output matrix goes to the accelerator first, then the layers from the last one down.
+    first = max(0, shape.num_hidden_layers + 1 - settings.gpu_layers)
+    return sum(layers[:first]), sum(layers[first:]) + output
 
 
-def _cache_read(shape: Shape, settings: Settings) -> list[float]:
-    cache = kv_cache(shape, settings)
-    depth = min(DEPTH, settings.context)
-    shares = (
-        min(depth, shape.sliding_window) / cache.sliding_cells if shape.is_sliding(layer) else depth / cache.full_cells
-        for layer in range(shape.num_hidden_layers)
-    )
-    return [size * share for size, share in zip(cache.layers, shares, strict=True)]
+def _host_seconds(
+    load: Load, settings: Settings, machine: Machine, depth: int, size: float
+) -> tuple[float, float, str]:
+    """Return the most and the least seconds that the processor takes for its `size` bytes of a token."""
+    if machine.kernels is None:
+        low, high, basis = _host_bandwidth(machine)
+        return size / low, size / high, basis
+    token = work(load, settings, min(depth, settings.context))
+    seconds = decode_seconds(token, machine.kernels, repack=settings.repack) * size / token.bytes
+    low, high = _KERNEL_SHARES
+    return seconds / low, seconds / high, _kernels_basis(machine.kernels)
+
+
+def _kernels_basis(kernels: Kernels) -> str:
+    threads = "1 thread" if kernels.threads == 1 else f"{kernels.threads} threads"
+    return f"llama.cpp's own kernels as timed here with {threads}"
 
 
 def _host_bandwidth(machine: Machine) -> tuple[float, float, str]:
