@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from gguf import Keys, TokenType
@@ -13,6 +12,7 @@ from edgekit.engine.check import embedding_length, projected_lengths
 from edgekit.engine.template import ChatTemplate
 from edgekit.errors import UnsupportedError
 from edgekit.gguf_header import Header
+from edgekit.hardware.problems import Problem
 
 # How llama.cpp knows Gemma 4's own template, and among them those since 2026-04-11: common/chat.cpp.
 _WRITES_CALLS = "'<|tool_call>call:"
@@ -32,16 +32,6 @@ _CONTROL = re.compile(r"<\|?\w+\|>|<\|\w+>|<bos>")
 _FOUND_WHOLE = (TokenType.CONTROL, TokenType.USER_DEFINED)
 # What forks of llama.cpp call an MTP drafter.
 _FOREIGN_DRAFTERS = ("gemma4_mtp", "gemma4_assistant")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What makes a file fail, or answer worse than it could."""
-
-    # For scripts: it keeps its meaning.
-    name: str
-    # For people: what is wrong, what comes of it, what to do.
-    text: str
 
 
 def problems(header: Header, model: Header | None = None) -> list[Problem]:
@@ -115,6 +105,19 @@ def _of_model(header: Header) -> Iterator[Problem]:
     if not texts or len(types) != len(texts):
         return
     tokens = dict(zip(map(str, texts), types, strict=True))
+    if len(tokens) < len(texts):
+        # ggml-org/llama.cpp issue 25739; Google's own QAT files were put right on 2026-07-17.
+        yield Problem(
+            "old_vocabulary",
+            f"its vocabulary has {len(texts) - len(tokens)} tokens twice, as files from before 2026-07-17 do: "
+            "llama.cpp ends the program when it loads it; download or convert it again",
+        )
+    if header.keys.get(Keys.Tokenizer.EOS_ID) is None and header.keys.get(Keys.Tokenizer.EOT_ID) is None:
+        yield Problem(
+            "no_end_token",
+            "it names no token that ends a text (tokenizer.ggml.eos_token_id): some programs never stop; "
+            "convert it with the base's tokenizer",
+        )
     if _TURN_END not in tokens:
         yield Problem(
             "no_turn_end",

@@ -25,6 +25,12 @@ def read_memory(host: Host) -> Memory:
     return replace(memory, total=min(memory.total, memory.limit or memory.total))
 
 
+def host_memory(host: Host) -> int | None:
+    """Return the bytes of main memory whatever a container may use of it, None where Linux does not tell."""
+    count = numbers(host.root / "proc/meminfo").get("MemTotal:")
+    return count * 1024 if count else None
+
+
 def _linux(root: Path) -> Memory:
     entries = {key.rstrip(":"): count * 1024 for key, count in numbers(root / "proc/meminfo").items()}
     zram_total, zram_used = zram(root)

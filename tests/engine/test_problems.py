@@ -20,13 +20,22 @@ TOKENS = {"<pad>": 3, "<eos>": 3, "<bos>": 3, "<|turn>": 3, "<turn|>": 3, "a": 1
 TURNS = "{% for m in messages %}<|turn>{{ m.role }}\n{{ m.content }}<turn|>\n{% endfor %}"
 
 
-def model(tmp_path: Path, template: str | None = "{{ bos_token }}" + TURNS, tokens: dict[str, int] = TOKENS) -> Header:
+def model(
+    tmp_path: Path,
+    template: str | None = "{{ bos_token }}" + TURNS,
+    tokens: dict[str, int] = TOKENS,
+    *,
+    twice: list[str] | None = None,
+    end: bool = True,
+) -> Header:
     """Write a Gemma 4 with a vocabulary and no weights."""
     path = tmp_path / "model.gguf"
     writer = gguf.GGUFWriter(path, "gemma4")
-    writer.add_token_list(list(tokens))
-    writer.add_token_types(list(tokens.values()))
+    writer.add_token_list([*tokens, *(twice or [])])
+    writer.add_token_types([*tokens.values(), *(tokens[token] for token in twice or [])])
     writer.add_bos_token_id(2)
+    if end:
+        writer.add_eos_token_id(1)
     if template is not None:
         writer.add_chat_template(template)
     writer.write_header_to_file()
@@ -72,6 +81,16 @@ def test_a_sound_template_and_vocabulary_have_none(tmp_path: Path) -> None:
 def test_a_vocabulary_without_the_end_of_a_turn_is_found(tmp_path: Path) -> None:
     tokens = {"<end>" if token == "<turn|>" else token: type for token, type in TOKENS.items()}
     assert names(model(tmp_path, tokens=tokens)) == ["no_turn_end", "template_tokens"]
+
+
+def test_a_vocabulary_with_tokens_twice_is_found(tmp_path: Path) -> None:
+    [problem] = problems(model(tmp_path, twice=["a"]))
+    assert problem.name == "old_vocabulary"
+    assert "1 tokens twice" in problem.text
+
+
+def test_a_model_without_an_end_is_found(tmp_path: Path) -> None:
+    assert names(model(tmp_path, end=False)) == ["no_end_token"]
 
 
 def test_control_tokens_that_are_plain_text_are_found(tmp_path: Path) -> None:
