@@ -13,6 +13,7 @@ from edgekit.convert.progress import Progress, silent
 from edgekit.engine.check import check_model, embedding_length, projected_lengths, trained_context
 from edgekit.errors import FileError
 from edgekit.fit.file_plan import suited
+from edgekit.fit.measured import tuned
 from edgekit.fit.plan import Plan
 from edgekit.gguf_header import Header, read_header
 from edgekit.hardware.probe import probe
@@ -51,7 +52,9 @@ def find_plan(
     batch = _LARGEST_PICTURE if projector and not causal else Plan.batch
     context = context or min(_CONTEXT, trained_context(header) or _CONTEXT)
     threads = 1 if header.bytes < _TINY else None
-    return suited(Plan(model, projector, context, batch, batch, threads=threads), header, probe())
+    machine = probe()
+    plan = suited(Plan(model, projector, context, batch, batch, threads=threads), header, machine)
+    return tuned(plan, header, machine)
 
 
 def projector_beside(model: Header) -> Path | None:
