@@ -9,6 +9,9 @@ from edgekit.cli import output
 from edgekit.hardware.machine import Accelerator, Machine
 
 
+_SYSTEMS = {"Darwin": "macOS"}
+
+
 def summary(machine: Machine) -> Text:
     """Return a machine in a line or two."""
     processor, memory = machine.processor, machine.memory
@@ -33,12 +36,13 @@ def table(machine: Machine) -> Table:
 
 def _rows(machine: Machine) -> list[tuple[str, str]]:
     processor, memory = machine.processor, machine.memory
-    rows = [("Machine", machine.name)]
+    rows = [("Machine", f"{machine.name} ({_SYSTEMS.get(machine.system, machine.system)})")]
     if machine.board:
         rows.append(("Board", machine.board))
     if machine.container:
         rows.append(("Runs in", machine.container))
-    cores = f"{processor.physical_cores} cores, {processor.usable_threads} threads for us"
+    small = f" ({processor.efficiency_cores} of them small)" if processor.efficiency_cores else ""
+    cores = f"{processor.physical_cores} cores{small}, {processor.usable_threads} threads for us"
     rows += [
         ("Processor", f"{processor.model} ({processor.architecture}), {cores}"),
         ("Instructions", ", ".join(processor.features) or "none that llama.cpp looks for"),
@@ -48,9 +52,15 @@ def _rows(machine: Machine) -> list[tuple[str, str]]:
         rows.append(("Limit", f"{output.size(memory.limit)}, set by the container"))
     if memory.swap_total:
         rows.append(("Swap", f"{output.size(memory.swap_free)} free of {output.size(memory.swap_total)}, not counted"))
+    if memory.zram_total:
+        free = f"{output.size(memory.zram_free)} free of {output.size(memory.zram_total)}"
+        rows.append(("Zram", f"{free}, compressed in memory, not counted"))
     bandwidth = f"{machine.memory_bandwidth / 1e9:.1f} GB/s" if machine.memory_bandwidth else "not measured"
     rows.append(("Bandwidth", bandwidth + (f", {machine.bandwidth_basis}" if machine.bandwidth_basis else "")))
     rows += [("Accelerator", _accelerator(one)) for one in machine.accelerators] or [("Accelerator", "none found")]
+    if machine.backend_devices:
+        devices = ", ".join(f"{one.name} ({one.description})" for one in machine.backend_devices)
+        rows.append(("llama.cpp lists", devices))
     if machine.disk_free is not None:
         rows.append(("Disk", f"{output.size(machine.disk_free)} free where models go"))
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -15,9 +16,10 @@ def command(
 ) -> None:
     """Show what this machine has: memory, processor, accelerators, and what llama.cpp can use."""
     from edgekit.cli import output
+    from edgekit.hardware.build import backend_devices
     from edgekit.hardware.probe import probe
 
-    machine = probe(measure=measure)
+    machine = replace(probe(measure=measure), backend_devices=backend_devices())
     if json:
         output.json_object(machine)
         return

@@ -1,0 +1,86 @@
+"""What is wrong or wasted here: on the machine, in the build of llama.cpp, and in the models that one has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gguf import Keys
+
+from edgekit import paths
+from edgekit.chat.models import projector_beside
+from edgekit.engine.problems import problems
+from edgekit.errors import FileError
+from edgekit.gguf_header import Header, read_header
+from edgekit.hardware.build import backend_devices, built_features
+from edgekit.hardware.machine import Machine
+from edgekit.hardware.probe import probe
+from edgekit.hardware.problems import Problem, machine_problems
+from edgekit.hardware.this_host import this_host
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A problem and the file that has it; None for the machine's."""
+
+    problem: Problem
+    file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was looked at and what was found."""
+
+    machine: Machine
+    files: tuple[Path, ...]
+    findings: tuple[Finding, ...]
+
+
+def diagnose(models: Sequence[Path] = ()) -> Diagnosis:
+    """Look at this machine and at GGUF files: those named, with their projectors, or all in the Hugging Face cache.
+
+    Raises FileError where a named file does not exist.
+    """
+    machine = replace(probe(), backend_devices=backend_devices())
+    found = machine_problems(this_host(), machine, machine.backend_devices, built_features())
+    looked = dict(_named(models) if models else _downloaded())
+    findings = [*map(Finding, found), *(Finding(one, path) for path, its in looked.items() for one in its)]
+    return Diagnosis(machine, tuple(looked), tuple(findings))
+
+
+def _named(models: Sequence[Path]) -> Iterator[tuple[Path, list[Problem]]]:
+    for path in models:
+        if not path.is_file():
+            raise FileError(f"{path} is no file: name a model, projector or drafter (.gguf)")
+        yield path, _of_file(path)
+        projector = _projector(path)
+        if projector and projector not in models:
+            yield projector, _of_file(projector, path)
+
+
+def _downloaded() -> Iterator[tuple[Path, list[Problem]]]:
+    # repository, commit, file: huggingface_hub's layout.
+    for path in sorted(paths.models_directory().glob("models--*/snapshots/*/**/*.gguf")):
+        yield path, _of_file(path)
+
+
+def _projector(path: Path) -> Path | None:
+    header = _header(path)
+    is_model = isinstance(header, Header) and header.text(Keys.General.ARCHITECTURE) == "gemma4"
+    return projector_beside(header) if is_model and isinstance(header, Header) else None
+
+
+def _of_file(path: Path, model: Path | None = None) -> list[Problem]:
+    header = _header(path)
+    if isinstance(header, Problem):
+        return [header]
+    its_model = _header(model) if model else None
+    return problems(header, its_model if isinstance(its_model, Header) else None)
+
+
+def _header(path: Path) -> Header | Problem:
+    try:
+        return read_header(path)
+    except FileError as problem:
+        return Problem("damaged", str(problem))
