@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from edgekit import paths
 from edgekit.catalog.tensors import tensors
@@ -30,15 +31,18 @@ def read_variant(path: Path) -> Variant:
             },
             modalities=tuple(data["modalities"]),
             shape=Shape(**data["shape"]),
-            compute_per_token=data["buffers"]["compute_per_token"],
-            files=tuple(ModelFile(**entry) for entry in data["files"]),
-            projectors=tuple(ModelFile(**entry) for entry in data["projectors"]),
+            files=tuple(_file(entry) for entry in data["files"]),
+            projectors=tuple(_file(entry) for entry in data["projectors"]),
             vision=Tower(**data["vision"]) if "vision" in data else None,
             audio=Tower(**data["audio"]) if "audio" in data else None,
             notes=data.get("notes", {}),
         )
-    except (KeyError, TypeError) as problem:
+    except (AttributeError, KeyError, TypeError) as problem:
         raise FileError(f"{path} is no complete model description: {problem}") from problem
+
+
+def _file(entry: dict[str, Any]) -> ModelFile:
+    return ModelFile(**{**entry, "other_types": tuple(entry.get("other_types", {}).items())})
 
 
 @lru_cache(maxsize=1)

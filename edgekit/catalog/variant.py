@@ -83,6 +83,10 @@ class ModelFile:
     # Where the publisher departs from llama-quantize's choice for the two embedding tables.
     token_embedding: str | None = None
     per_layer_embedding: str | None = None
+    # The same for other tensors: role and type.
+    other_types: tuple[tuple[str, str], ...] = ()
+    # Whether it holds the key and value projections of KV-shared layers, which nothing multiplies by.
+    unused_projections: bool = True
     source: str = ""
 
 
@@ -97,8 +101,6 @@ class Variant:
     context: int
     causal_images: bool
     shape: Shape
-    # Bytes of llama.cpp's compute buffer per token of a ubatch.
-    compute_per_token: int
     sampling: dict[str, float]
     # Percent, by benchmark.
     benchmarks: dict[str, float]

@@ -72,8 +72,11 @@ def _computed(shape: Shape, file: ModelFile) -> Weights:
     by_type: Counter[str] = Counter()
     read_by_type: Counter[str] = Counter()
     parameters, output_type = 0.0, ""
-    chosen = {"token_embd": file.token_embedding, "per_layer_token_embd": file.per_layer_embedding}
+    tables_types = {"token_embd": file.token_embedding, "per_layer_token_embd": file.per_layer_embedding}
+    chosen = {**tables_types, **dict(file.other_types)}
     for tensor, kind in with_types(shape, quantization_costs().standard_name(file.quantization)):
+        if not file.unused_projections and _is_unused(shape, tensor):
+            continue
         kind = chosen.get(tensor.role) or kind
         size = tensor_bytes(kind, tensor)
         output_type = kind if tensor.role == "token_embd" else output_type
@@ -103,6 +106,10 @@ def _share_read(shape: Shape, tensor: Tensor) -> float:
     assert tensor.layer is not None
     if tensor.role.endswith("_exps"):
         return shape.top_k_experts / shape.num_experts
-    # The file keeps the key and value projections of KV-shared layers; nothing multiplies by them.
-    unused = tensor.role in ("attn_k", "attn_v") and not shape.owns_cache(tensor.layer)
-    return 0.0 if unused else 1.0
+    return 0.0 if _is_unused(shape, tensor) else 1.0
+
+
+def _is_unused(shape: Shape, tensor: Tensor) -> bool:
+    """Return whether a tensor belongs to the keys and values that a KV-shared layer takes from another."""
+    own = tensor.role in ("attn_k", "attn_v", "attn_k_norm")
+    return own and tensor.layer is not None and not shape.owns_cache(tensor.layer)

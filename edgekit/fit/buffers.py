@@ -1,65 +1,53 @@
-"""Bytes of llama.cpp's working buffers, tested against its own dry run."""
+"""Bytes of llama.cpp's working buffers, equal to its own dry run (tests/fit/test_dry_run.py)."""
 
 from __future__ import annotations
 
-from edgekit.catalog.variant import Tower, Variant
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+from edgekit.catalog.variant import Shape, Tower
+from edgekit.fit.allocator import Graph
+from edgekit.fit.graph import TextGraph
+from edgekit.fit.graph_inputs import FLOAT, Batch, add_inputs
 from edgekit.fit.kv_cache import KvCache
 from edgekit.fit.settings import Settings
 
-_FLOAT = 4
 _HALF = 2
 _PLAIN = ("F32", "F16", "BF16")
-# Inputs of the graph: a token's number and position, and where its keys and values go in either pool.
-_INPUTS_PER_TOKEN = 48
-_INPUTS = 4 << 10
-# Quantized caches are rotated: a matrix of 512 x 512 and one of 256 x 256 floats.
-_ROTATION = (1 << 20) + (5 << 16)
 
 
-def compute_buffer(variant: Variant, cache: KvCache, settings: Settings) -> int:
-    """Return the compute buffer of one device: activations, logits and the two attention masks.
+def compute_buffer(shape: Shape, cache: KvCache, settings: Settings) -> int:
+    """Return the compute buffer of a processor that runs every layer: inputs, activations and logits."""
+    return _reserved(shape, _batch(cache, settings))
 
-    With one output and flash attention this is llama.cpp's own number to 0.5 %, from above (tests/fit/test_dry_run.py).
-    With more outputs it is an upper bound, up to twice as much.
+
+def accelerator_buffer(shape: Shape, cache: KvCache, settings: Settings) -> int:
+    """Return the compute buffers of all accelerators together, when they run every layer.
+
+    Backends may reorder operations: one activation and the widest queries more live at once in a published Vulkan log
+    (186.30 MiB for E4B), which this reproduces. Several accelerators have a buffer each and work on several ubatches at
+    a time, with four copies of the masks (ggml-backend.cpp, GGML_SCHED_MAX_COPIES): not measured.
     """
-    ubatch = min(settings.ubatch, settings.batch, cache.full_cells)
-    activations = variant.compute_per_token * ubatch + (
-        logits(variant, settings.outputs) if settings.outputs > 1 else 0
-    )
-    quantized = settings.cache_type_k not in _PLAIN or settings.cache_type_v not in _PLAIN
-    inputs = _INPUTS + _INPUTS_PER_TOKEN * ubatch + (_ROTATION if quantized else 0)
-    return activations + masks(cache, ubatch) + inputs
+    batch = _batch(cache, settings, on_accelerator=True)
+    queries = shape.num_attention_heads * max(shape.head_dim, shape.global_head_dim)
+    one = _reserved(shape, batch) + FLOAT * batch.tokens * (shape.hidden_size + queries)
+    return one if settings.gpus == 1 else settings.gpus * (one + 3 * _masks(batch))
 
 
-def on_devices(compute: int, cache: KvCache, settings: Settings) -> int:
-    """Return the compute buffers of all accelerators together.
+def host_buffer(shape: Shape, cache: KvCache, settings: Settings) -> int:
+    """Return the host's share when every layer runs on accelerators: the inputs and the embeddings it looks up."""
+    graph = Graph()
+    add_inputs(graph, shape, _batch(cache, settings))
+    return graph.peak().bytes
 
-    Each has its own; several work on several ubatches at a time, with four copies of the masks (ggml-backend.cpp,
-    GGML_SCHED_MAX_COPIES). Not measured: no machine with two accelerators was at hand.
+
+def output_buffer(shape: Shape, rows: int) -> int:
+    """Return the bytes of `rows` rows of logits handed to the caller.
+
+    llama.cpp reserves one row for each sequence and grows the buffer when a batch first asks for more.
     """
-    if settings.gpus == 1:
-        return compute
-    return settings.gpus * (compute + 3 * masks(cache, settings.ubatch))
-
-
-def masks(cache: KvCache, ubatch: int) -> int:
-    """Return the bytes of the masks of the full and the sliding layers."""
-    return _HALF * ubatch * (cache.full_cells + cache.sliding_cells)
-
-
-def host_inputs(variant: Variant, cache: KvCache, settings: Settings) -> int:
-    """Return the host's share of the compute buffer when the layers run on an accelerator.
-
-    Masks and the embeddings of a ubatch are made on the host; source: facts of a published E4B log, within 3 %.
-    """
-    shape = variant.shape
-    width = 2 * shape.hidden_size + shape.hidden_size_per_layer_input * shape.num_hidden_layers
-    return masks(cache, settings.ubatch) + _FLOAT * width * settings.ubatch
-
-
-def logits(variant: Variant, outputs: int) -> int:
-    """Return the bytes of `outputs` rows of logits."""
-    return outputs * variant.shape.vocab_size * _FLOAT
+    return rows * shape.vocab_size * FLOAT
 
 
 def tower_buffer(tower: Tower, tokens: int) -> int:
@@ -67,4 +55,44 @@ def tower_buffer(tower: Tower, tokens: int) -> int:
 
     Ten rows of activations and three of the MLP live at once; not yet checked against llama.cpp's own number.
     """
-    return tokens * tower.patches_per_token * _FLOAT * (10 * tower.hidden_size + 3 * tower.intermediate_size)
+    return tokens * tower.patches_per_token * FLOAT * (10 * tower.hidden_size + 3 * tower.intermediate_size)
+
+
+def _batch(cache: KvCache, settings: Settings, *, on_accelerator: bool = False) -> Batch:
+    tokens = settings.tokens_at_once
+    return Batch(
+        tokens,
+        min(settings.outputs, tokens),
+        cache.full_cells,
+        cache.sliding_cells,
+        settings.flash_attention,
+        settings.cache_type_k not in _PLAIN,
+        settings.cache_type_v not in _PLAIN,
+        on_accelerator,
+    )
+
+
+def _reserved(shape: Shape, batch: Batch) -> int:
+    if batch.flash_attention:
+        bare = _graph_peak(shape, replace(batch, full_cells=0, sliding_cells=0))
+        # The masks are placed first and stay until the last layers: a peak before the logits grows by their size, so
+        # that one graph serves every context.
+        if bare.in_layers:
+            return bare.bytes + _masks(batch)
+    return _graph_peak(shape, batch).bytes
+
+
+class _Reserved(NamedTuple):
+    bytes: int
+    in_layers: bool
+
+
+@lru_cache(maxsize=256)
+def _graph_peak(shape: Shape, batch: Batch) -> _Reserved:
+    graph = TextGraph(shape, batch)
+    peak = graph.peak()
+    return _Reserved(peak.bytes, peak.node < graph.layers_end)
+
+
+def _masks(batch: Batch) -> int:
+    return (_HALF if batch.flash_attention else FLOAT) * batch.tokens * (batch.full_cells + batch.sliding_cells)

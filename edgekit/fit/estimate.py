@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from edgekit.catalog.variant import ModelFile, Variant
+from edgekit.catalog.variant import ModelFile, Shape, Variant
 from edgekit.catalog.weights import Weights, weights
-from edgekit.fit.buffers import compute_buffer, host_inputs, logits, on_devices, tower_buffer
+from edgekit.fit.buffers import accelerator_buffer, compute_buffer, host_buffer, output_buffer, tower_buffer
 from edgekit.fit.kv_cache import KvCache, kv_cache
 from edgekit.fit.repack import repackable
 from edgekit.fit.settings import Settings
@@ -78,9 +78,9 @@ def estimate(load: Load, settings: Settings, processor: Processor) -> Estimate:
     cache = kv_cache(load.variant.shape, settings)
     lines = [
         *_weights(load.variant, parts, settings),
-        *_repack(parts, settings, processor),
+        *_repack(load.variant.shape, parts, settings, processor),
         *_cache(load.variant, cache, settings),
-        *_buffers(load.variant, cache, settings),
+        *_buffers(load.variant.shape, cache, settings),
         *_projector(load, settings),
         # The engine keeps a copy of the sliding windows to go back to (engine/cache.py).
         _line("process", PROCESS + cache.sliding, "host"),
@@ -93,10 +93,8 @@ def _line(what: str, size: int, where: Where, needed: int | None = None) -> Line
 
 
 def _weights(variant: Variant, parts: Weights, settings: Settings) -> list[Line]:
-    layers = len(parts.layers)
-    on_gpu = min(settings.gpu_layers, layers)
-    moved = sum(parts.layers[layers - on_gpu :]) if on_gpu else 0
-    output_on_gpu = settings.gpu_layers > layers
+    first = _first_on_gpu(variant.shape, settings)
+    moved = sum(parts.layers[first:])
     rest = parts.file - moved - parts.token_embeddings - parts.per_layer_embeddings
     row = parts.per_layer_embeddings // variant.shape.vocab_size
     # A row lies on as many pages as it touches; a context holds at most so many different tokens.
@@ -105,21 +103,25 @@ def _weights(variant: Variant, parts: Weights, settings: Settings) -> list[Line]
         _line("weights", rest, "file"),
         _line("weights", moved, "gpu"),
         # The output matrix is the token embeddings: the accelerator gets a copy, the host only looks rows up.
-        _line("token_embeddings", parts.token_embeddings, "file", rows if output_on_gpu else None),
-        _line("token_embeddings", parts.token_embeddings if output_on_gpu else 0, "gpu"),
+        _line("token_embeddings", parts.token_embeddings, "file", rows if settings.gpu_layers else None),
+        _line("token_embeddings", parts.token_embeddings if settings.gpu_layers else 0, "gpu"),
         _line("per_layer_embeddings", parts.per_layer_embeddings, "file", rows),
     ]
 
 
-def _repack(parts: Weights, settings: Settings, processor: Processor) -> list[Line]:
-    layers = len(parts.layers)
-    on_host = 1 - min(settings.gpu_layers, layers) / layers
+def _first_on_gpu(shape: Shape, settings: Settings) -> int:
+    """Return the first layer on an accelerator: the output matrix goes before the last layer (llama-model.cpp)."""
+    return min(shape.num_hidden_layers, max(0, shape.num_hidden_layers + 1 - settings.gpu_layers))
+
+
+def _repack(shape: Shape, parts: Weights, settings: Settings, processor: Processor) -> list[Line]:
+    on_host = _first_on_gpu(shape, settings) / shape.num_hidden_layers
     return [_line("repack", int(repackable(parts.by_type, processor) * on_host) if settings.repack else 0, "host")]
 
 
 def _cache(variant: Variant, cache: KvCache, settings: Settings) -> list[Line]:
     shape = variant.shape
-    first = shape.num_hidden_layers - settings.gpu_layers
+    first = _first_on_gpu(shape, settings)
     sizes: dict[tuple[str, Where], int] = {}
     for layer, size in enumerate(cache.layers):
         what = "kv_sliding" if shape.is_sliding(layer) else "kv_full"
@@ -128,13 +130,14 @@ def _cache(variant: Variant, cache: KvCache, settings: Settings) -> list[Line]:
     return [_line(what, size, where) for (what, where), size in sizes.items()]
 
 
-def _buffers(variant: Variant, cache: KvCache, settings: Settings) -> list[Line]:
-    compute = compute_buffer(variant, cache, settings)
-    output = _line("output", logits(variant, settings.outputs), "host")
+def _buffers(shape: Shape, cache: KvCache, settings: Settings) -> list[Line]:
+    compute = compute_buffer(shape, cache, settings)
+    output = _line("output", output_buffer(shape, max(settings.outputs, settings.sequences)), "host")
     if not settings.gpu_layers:
         return [_line("compute", compute, "host"), output]
-    host = host_inputs(variant, cache, settings) if settings.gpu_layers > variant.shape.num_hidden_layers else compute
-    return [_line("compute", on_devices(compute, cache, settings), "gpu"), _line("compute", host, "host"), output]
+    # Where the host runs layers too, it needs a buffer for them.
+    host = host_buffer(shape, cache, settings) if settings.gpu_layers > shape.num_hidden_layers else compute
+    return [_line("compute", accelerator_buffer(shape, cache, settings), "gpu"), _line("compute", host, "host"), output]
 
 
 def _projector(load: Load, settings: Settings) -> list[Line]:

@@ -41,12 +41,11 @@ def kv_cache(shape: Shape, settings: Settings) -> KvCache:
 
 def _cells(shape: Shape, settings: Settings) -> tuple[int, int]:
     context = _padded(settings.context)
-    ubatch = min(context, settings.batch, settings.ubatch)
     cells = context if settings.unified else _padded(context // settings.sequences)
     if settings.swa_full:
         return cells, cells
     windows = settings.sequences if settings.unified else 1
-    return cells, _padded(min(cells, shape.sliding_window * windows + ubatch))
+    return cells, _padded(min(cells, shape.sliding_window * windows + settings.tokens_at_once))
 
 
 def _row(shape: Shape, width: int, settings: Settings) -> int:

@@ -23,7 +23,12 @@ class Settings:
     outputs: int = 1
     # llama.cpp's second, rearranged copy of the weights on the processor.
     repack: bool = False
-    # Layers on the accelerator, counted from the last; the output matrix counts as one more.
+    # Layers on the accelerator: the output matrix first, then the layers from the last one down.
     gpu_layers: int = 0
     # Accelerators that the layers are split over.
     gpus: int = 1
+
+    @property
+    def tokens_at_once(self) -> int:
+        """Return how many tokens llama.cpp computes together: never more than were asked for as context."""
+        return min(self.context, self.batch, self.ubatch)

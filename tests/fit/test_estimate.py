@@ -6,8 +6,8 @@ import pytest
 
 from edgekit.catalog.load import variants
 from edgekit.catalog.variant import ModelFile
-from edgekit.catalog.weights import weights
-from edgekit.fit.buffers import host_inputs
+from edgekit.catalog.weights import METADATA, weights
+from edgekit.fit.buffers import accelerator_buffer, host_buffer
 from edgekit.fit.estimate import Load, estimate
 from edgekit.fit.kv_cache import kv_cache
 from edgekit.fit.settings import Settings
@@ -64,15 +64,39 @@ def test_layers_and_their_cache_go_to_the_gpu_together():
     shape = VARIANTS["12B"].shape
     cache = kv_cache(shape, Settings())
     found = sizes("12B", Settings(gpu_layers=10))
-    # The last 10 of 48 layers: two of them see the whole context.
+    # The output matrix and the last 9 of 48 layers: two of them see the whole context.
     assert found["kv_full", "gpu"] == 2 * cache.full // 8
     assert found["kv_full", "host"] == 6 * cache.full // 8
-    assert ("token_embeddings", "gpu") not in found
+    assert found["token_embeddings", "gpu"] == found["token_embeddings", "file"]
+    only_output = sizes("12B", Settings(gpu_layers=1))
+    assert ("kv_full", "gpu") not in only_output
+    assert ("weights", "gpu") not in only_output
+
+
+def test_published_split_of_e4b_with_41_layers_offloaded():
+    # ggml-org/llama.cpp issue 22786: BF16 on an RTX 4070, model buffers of 8557 MiB on the GPU and 7063 on the host.
+    found = sizes("E4B", Settings(gpu_layers=41), file="BF16")
+    models = dict.fromkeys(("gpu", "file"), 0)
+    for (what, where), size in found.items():
+        if what in ("weights", "token_embeddings", "per_layer_embeddings"):
+            models[where] += size
+    assert models["gpu"] // MIB == 8557
+    assert (models["file"] - METADATA) // MIB == 7063
+
+
+def test_published_model_buffers_of_26b():
+    # LostRuins/koboldcpp issue 2262: QAT UD-Q4_K_XL, 11524.27 MiB on the GPU and 2445.64 MiB on the host, the output
+    # matrix on both.
+    variant = VARIANTS["26B-A4B"]
+    file = next(file for file in variant.files if file.quantization == "UD-Q4_K_XL")
+    lines = estimate(Load(variant, file), Settings(gpu_layers=20), PLAIN).lines
+    models = sum(line.bytes for line in lines if line.what in ("weights", "token_embeddings")) - METADATA
+    assert models / MIB == pytest.approx(11524.27 + 2445.64, abs=0.03)
 
 
 def test_published_split_of_e4b_on_a_gpu():
-    # A log of E4B Q4_K_M on an RTX 4050, context 65536, KV q8_0: 2208 MiB on the host, 2883.5 MiB on the GPU;
-    # 97.3 MiB of the compute buffer on the host.
+    # A log of E4B Q4_K_M on an RTX 4050, context 65536, KV q8_0: 2208 MiB on the host, 2883.51 MiB on the GPU;
+    # compute buffers of 186.30 MiB there and 97.30 MiB on the host.
     variant = VARIANTS["E4B"]
     file = next(file for file in variant.files if file.quantization == "Q4_K_M")
     settings = Settings(context=65536, cache_type_k="Q8_0", cache_type_v="Q8_0", gpu_layers=43)
@@ -81,7 +105,9 @@ def test_published_split_of_e4b_on_a_gpu():
     on_gpu = sum(line.bytes for line in lines if line.what in ("weights", "token_embeddings") and line.where == "gpu")
     assert tables == 2208 * MIB
     assert on_gpu / MIB == pytest.approx(2883.5, rel=0.02)
-    assert host_inputs(variant, kv_cache(variant.shape, settings), settings) / MIB == pytest.approx(97.3, rel=0.03)
+    cache = kv_cache(variant.shape, settings)
+    assert host_buffer(variant.shape, cache, settings) / MIB == pytest.approx(97.30, abs=0.0051)
+    assert accelerator_buffer(variant.shape, cache, settings) / MIB == pytest.approx(186.30, abs=0.0051)
 
 
 def test_repack_copies_what_the_processor_rearranges():
