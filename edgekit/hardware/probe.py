@@ -15,6 +15,7 @@ from edgekit.hardware.kernel_rates import known_kernels, measured_kernels
 from edgekit.hardware.machine import Accelerator, Machine, Memory
 from edgekit.hardware.memory import read_memory
 from edgekit.hardware.processor import read_processor
+from edgekit.hardware.published import published_bandwidth
 from edgekit.hardware.this_host import this_host
 
 _BUSY = "Other programs are computing: speeds are rough, and will be measured when the machine is quiet."
@@ -34,8 +35,8 @@ def probe(
         kernels = measured_kernels(processor, memory, lambda done, total: progress(done, total, "llama.cpp's kernels"))
     return replace(
         machine,
-        memory_bandwidth=bandwidth,
-        bandwidth_basis="measured" if bandwidth else None,
+        memory_bandwidth=bandwidth or machine.memory_bandwidth,
+        bandwidth_basis="measured" if bandwidth else machine.bandwidth_basis,
         kernels=kernels,
         notes=machine.notes + ((_BUSY,) if measure and kernels is None and is_busy(processor) else ()),
     )
@@ -45,13 +46,17 @@ def describe(host: Host, backends: frozenset[str]) -> Machine:
     """Return the machine that a host's files and answers describe, with a llama.cpp build of these backends."""
     memory = read_memory(host)
     accelerators = read_accelerators(host, memory, backends)
+    processor, board = read_processor(host), read_board(host)
+    bandwidth, basis = published_bandwidth(board, processor.model) or (None, None)
     return Machine(
         name=host.name or host.root.name,
         memory=memory,
-        processor=read_processor(host),
+        processor=processor,
         accelerators=accelerators,
-        board=read_board(host),
+        board=board,
         container=read_container(host),
+        memory_bandwidth=bandwidth,
+        bandwidth_basis=basis,
         disk_free=host.disk_free,
         notes=tuple(_notes(memory, accelerators)),
         system=host.system,
