@@ -8,7 +8,6 @@ from rich.text import Text
 from edgekit.cli import output
 from edgekit.hardware.machine import Accelerator, Machine
 
-
 _SYSTEMS = {"Darwin": "macOS"}
 
 

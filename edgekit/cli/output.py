@@ -31,9 +31,9 @@ def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty())
 
 
-def show(renderable: RenderableType) -> None:
-    """Print text, a table or a panel to stdout."""
-    _console(stderr=False).print(renderable)
+def show(renderable: RenderableType, *, whole_lines: bool = False) -> None:
+    """Print text, a table or a panel to stdout; `whole_lines` leaves breaking to the terminal, for copying commands."""
+    _console(stderr=False).print(renderable, soft_wrap=whole_lines or None)
 
 
 def width() -> int:
