@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from edgekit.hardware.machine import Processor
 
-# Processor feature: the tensor types that are rearranged for it.
+# Processor feature: the tensor types that are rearranged for it. Gemma 4's rows are multiples of 8, as all of them ask.
 _TYPES = {
-    "avx2": {"Q4_0", "Q4_K", "IQ4_NL"},
-    "dotprod": {"Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0", "IQ4_NL"},
+    "avx2": {"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"},
+    "avx512": {"Q2_K"},
+    "dotprod": {"Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0", "IQ4_NL", "MXFP4"},
 }
 
 

@@ -75,6 +75,24 @@ def test_lines_of_published_logs(name, settings, full, sliding, cells):
     assert cache.sliding / MIB == pytest.approx(sliding, abs=0.006)
 
 
+@pytest.mark.parametrize(("name", "sliding"), [("26B-A4B", 159.375), ("12B", 255.0), ("E4B", 21.25)])
+def test_sliding_pools_of_a_published_catalogue(name, sliding):
+    settings = Settings(context=8192, cache_type_k="Q8_0", cache_type_v="Q8_0")
+    assert kv_cache(SHAPES[name], settings).sliding / MIB == sliding
+
+
+def test_published_cache_of_26b_at_its_whole_context():
+    # njannasch-dev-astro.pages.dev: 1.6 GB with both halves at q4_0.
+    cache = kv_cache(SHAPES["26B-A4B"], Settings(context=262144, cache_type_k="Q4_0", cache_type_v="Q4_0"))
+    assert (cache.full + cache.sliding) / 1e9 == pytest.approx(1.6, abs=0.05)
+
+
+def test_published_size_of_a_remembered_place():
+    # kyuz0/amd-strix-halo-toolboxes issue 89: 3600.054 MiB, the sliding pool of four sequences and its positions.
+    settings = Settings(context=32768, sequences=4)
+    assert kv_cache(SHAPES["31B"], settings).sliding / MIB == pytest.approx(3600.054, abs=0.06)
+
+
 def test_separate_streams_share_the_context():
     cache = kv_cache(SHAPES["E2B"], Settings(context=8192, sequences=4, unified=False))
     assert cache.full_cells == 2048
