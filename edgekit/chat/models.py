@@ -31,13 +31,14 @@ def find_plan(
     projector: Path | None = None,
     context: int | None = None,
     progress: Progress = silent,
+    as_tuned: bool = True,
 ) -> Plan:
     """Return the plan for a GGUF file, a catalog name or `demo`; never goes to the network.
 
     `name` is a path to a GGUF (its projector `mmproj-*.gguf` is found beside it), `VARIANT:QUANTIZATION` as in
     `gemma-4-E2B-it:Q4_0` when it lies in the local Hugging Face cache, `demo` for the bundled model or `demo:french`
-    for it with its French adapter: both are converted on first use, which `progress` reports. Raises FileError or
-    UnsupportedError with what to do.
+    for it with its French adapter: both are converted on first use, which `progress` reports. With `as_tuned` the
+    settings are those that `edgekit bench --tune` found. Raises FileError or UnsupportedError with what to do.
     """
     found: Path | None = None
     if name in DEMO_NAMES:
@@ -54,7 +55,7 @@ def find_plan(
     threads = 1 if header.bytes < _TINY else None
     machine = probe()
     plan = suited(Plan(model, projector, context, batch, batch, threads=threads), header, machine)
-    return tuned(plan, header, machine)
+    return tuned(plan, header, machine) if as_tuned else plan
 
 
 def projector_beside(model: Header) -> Path | None:

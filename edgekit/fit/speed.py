@@ -51,9 +51,15 @@ class Speed:
 def decode_speed(
     load: Load, settings: Settings, machine: Machine, accelerator: Accelerator | None, depth: int = DEPTH
 ) -> Speed:
-    """Return the decode speed after `depth` tokens: as measured for this very file, else by what it reads."""
-    if kept := _measured("decode", load, settings, machine, depth):
-        return kept
+    """Return the decode speed after `depth` tokens: as measured for this very quantization, else as predicted."""
+    kept = _measured("decode", load, settings, machine, depth)
+    return kept or predicted_decode(load, settings, machine, accelerator, depth)
+
+
+def predicted_decode(
+    load: Load, settings: Settings, machine: Machine, accelerator: Accelerator | None, depth: int
+) -> Speed:
+    """Return the decode speed that follows from what one token reads."""
     host, gpu = _read(load, settings, depth)
     slow, fast, basis = _host_seconds(load, settings, machine, depth, host) if host else (0.0, 0.0, "")
     gpu_low, gpu_high, gpu_basis = _gpu_bandwidth(machine, accelerator) if gpu else (1.0, 1.0, "")
@@ -63,9 +69,13 @@ def decode_speed(
 
 
 def prefill_speed(load: Load, settings: Settings, machine: Machine, depth: int = 0) -> Speed | None:
-    """Return how fast a prompt is read on the processor after `depth` tokens; None where nothing alike was measured."""
-    if kept := _measured("prefill", load, settings, machine, depth):
-        return kept
+    """Return how fast a prompt is read after `depth` tokens, as measured or as predicted; None where neither can be."""
+    kept = _measured("prefill", load, settings, machine, depth)
+    return kept or predicted_prefill(load, settings, machine, depth)
+
+
+def predicted_prefill(load: Load, settings: Settings, machine: Machine, depth: int) -> Speed | None:
+    """Return the speed that follows from a token's operations; None on GPUs and where nothing alike was measured."""
     if settings.gpu_layers:
         return None
     if machine.kernels:

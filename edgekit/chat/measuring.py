@@ -1,0 +1,100 @@
+"""Time or tune a model by its name, and keep what comes out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgekit.chat.models import find_plan
+from edgekit.engine.bench import Work, measure, suited
+from edgekit.engine.check import check_model, trained_context
+from edgekit.engine.engine import Engine
+from edgekit.engine.threads import physical_cores
+from edgekit.engine.tune import Tuning, tune
+from edgekit.fit.budget import budget
+from edgekit.fit.measured import file
+from edgekit.fit.plan import Plan
+from edgekit.fit.recognized import recognized
+from edgekit.fit.recording import keep_bench, keep_tuned
+from edgekit.fit.samples import Sample, Test
+from edgekit.fit.settings import Settings
+from edgekit.fit.speed import Speed, predicted_decode, predicted_prefill
+from edgekit.gguf_header import Header
+from edgekit.hardware.machine import Machine
+
+# Hears how much is done, of how much, and in a few words what is being done.
+Progress = Callable[[float, float, str], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A sample, and what edgekit would have said; None where the model is no known variant."""
+
+    sample: Sample
+    predicted: Speed | None
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A timed model."""
+
+    plan: Plan
+    threads: int
+    rows: tuple[Row, ...]
+    # Where it is kept, None where the home cannot be written.
+    kept: Path | None
+
+
+def time_model(
+    name: str, work: Work, machine: Machine, context: int | None, progress: Progress, stop: threading.Event
+) -> Timed:
+    """Time prefill and decode as chat would run the model, and keep the result; StoppedError when `stop` is set."""
+    plan = find_plan(name, context=context, progress=progress)
+    header = check_model(plan.model)
+    room = context or min(work.context, trained_context(header) or work.context)
+    work = suited(work, room)
+    plan = replace(plan, context=work.context, projector=None)
+    threads = plan.threads or physical_cores()
+    with Engine.open(plan, lambda share: progress(share, 1, "loading")) as engine:
+        samples = list(measure(engine, work, progress, stop))
+    rows = tuple(Row(one, _predicted(one.test, one.depth, plan, header, machine)) for one in samples)
+    return Timed(plan, threads, rows, _kept(lambda: keep_bench(plan, threads, header, machine, samples)))
+
+
+def tune_model(
+    name: str, machine: Machine, seconds: float, progress: Progress, stop: threading.Event
+) -> tuple[Tuning, Path | None]:
+    """Find the best settings for a model and keep them; StoppedError, with nothing kept, when `stop` is set."""
+    plan = find_plan(name, progress=progress, as_tuned=False)
+    header = check_model(plan.model)
+    found = tune(plan, machine.processor.usable_threads, seconds, progress, stop)
+    return found, _kept(lambda: keep_tuned(**vars(found.best.way), header=header, machine=machine))
+
+
+def _kept(keep: Callable[[], object]) -> Path | None:
+    try:
+        keep()
+    except OSError:
+        return None
+    return file()
+
+
+def _predicted(test: Test, depth: int, plan: Plan, header: Header, machine: Machine) -> Speed | None:
+    load = recognized(header)
+    if load is None:
+        return None
+    settings = Settings(
+        context=plan.context,
+        batch=plan.batch,
+        ubatch=plan.ubatch,
+        cache_type_k=plan.cache_type_k,
+        cache_type_v=plan.cache_type_v,
+        flash_attention=plan.flash_attention,
+        repack=plan.repack,
+        gpu_layers=plan.gpu_layers,
+    )
+    if test == "prefill":
+        return predicted_prefill(load, settings, machine, depth)
+    return predicted_decode(load, settings, machine, budget(machine).accelerator, depth)

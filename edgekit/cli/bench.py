@@ -1,0 +1,52 @@
+"""`edgekit bench`: how fast a model really runs here, and the settings with which it runs fastest."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from edgekit.cli.options import JsonOption
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo.")],
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Find the best threads, batch and repack, for chat to use.")
+    ] = False,
+    seconds: Annotated[float, typer.Option(min=1, help="How long --tune may search.", metavar="N")] = 300,
+    context: Annotated[int | None, typer.Option(min=1, help="Tokens of context to time in.", metavar="N")] = None,
+    depth: Annotated[
+        list[int] | None,
+        typer.Option(min=0, help="Tokens read before the timing; may be repeated; 0 and 4096 by default.", metavar="N"),
+    ] = None,
+    repetitions: Annotated[int, typer.Option(min=1, help="How often each test is repeated.", metavar="N")] = 3,
+    json: JsonOption = False,
+) -> None:
+    """Time how fast a model reads and writes on this machine, beside llama.cpp alone, and keep it for pick."""
+    from edgekit.chat.measuring import time_model, tune_model
+    from edgekit.cli import bench_view, output
+    from edgekit.cli.interrupt import interruptible
+    from edgekit.engine.bench import Work
+    from edgekit.engine.cache import StoppedError
+    from edgekit.hardware.kept import is_busy
+    from edgekit.hardware.probe import probe
+
+    with output.progress("Measuring the machine") as step:
+        machine = probe(measure=True, progress=step)
+    if is_busy(machine.processor):
+        output.hint("Other programs are computing on this machine: the speeds will be too low.")
+    try:
+        with interruptible() as stop, output.progress("Tuning" if tune else "Timing") as step:
+            if tune:
+                found, kept = tune_model(model, machine, seconds, step, stop)
+            else:
+                depths = tuple(sorted(set(depth))) if depth else Work.depths
+                timed = time_model(model, Work(depths, repetitions=repetitions), machine, context, step, stop)
+    except StoppedError:
+        output.hint("stopped; nothing was kept")
+        raise typer.Exit(1) from None
+    if tune:
+        bench_view.show_tuning(found, kept, json=json)
+    else:
+        bench_view.show_timed(timed, json=json)
