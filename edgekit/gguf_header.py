@@ -46,6 +46,7 @@ class Array:
     item: GGUFValueType
     count: int
     offset: int
+    bytes: int
 
     def read(self) -> list[Scalar]:
         """Read the array's values."""
@@ -218,15 +219,14 @@ class _Walk:
         item = self.kind()
         if item == GGUFValueType.ARRAY:
             raise self.damaged("an array of arrays")
-        count = self.number("<Q")
-        found = Array(self.path, item, count, self.position)
+        count, offset = self.number("<Q"), self.position
         if item == GGUFValueType.STRING:
             self.expect(count * 8)
             self._skip_texts(count)
         else:
             self.expect(count * _SIZES[item])
             self.go_to(self.position + count * _SIZES[item])
-        return found
+        return Array(self.path, item, count, offset, self.position - offset)
 
     def _skip_texts(self, count: int) -> None:
         # A vocabulary has hundreds of thousands of strings: only their lengths are read.
