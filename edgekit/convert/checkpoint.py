@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit.convert.safetensors import Floats, SafetensorsFile
+from edgekit.convert.safetensors import Entry, Floats, SafetensorsFile
 from edgekit.errors import FileError
 
 INDEX = "model.safetensors.index.json"
@@ -21,21 +21,27 @@ class Weight:
 
     name: str
     file: SafetensorsFile
+    # What the file calls it, where it is another weight under a second name.
+    stored: str | None = None
+
+    @property
+    def _entry(self) -> Entry:
+        return self.file.entries[self.stored or self.name]
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Its shape, rows first; empty for a scalar."""
-        return self.file.entries[self.name].shape
+        return self._entry.shape
 
     @property
     def dtype(self) -> str:
         """Its type as safetensors names it: BF16, F16 or F32."""
-        return self.file.entries[self.name].dtype
+        return self._entry.dtype
 
     @property
     def bytes(self) -> int:
         """What it takes in the file."""
-        return self.file.entries[self.name].bytes
+        return self._entry.bytes
 
     @property
     def height(self) -> int:
@@ -49,7 +55,7 @@ class Weight:
 
     def rows(self, start: int, stop: int) -> Floats:
         """Return rows as float32."""
-        return self.file.rows(self.name, start, stop)
+        return self.file.rows(self.stored or self.name, start, stop)
 
 
 class Checkpoint:

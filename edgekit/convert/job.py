@@ -57,6 +57,10 @@ class ConvertJob:
     # What its columns matter, for quantizations that make use of it.
     imatrix: Path | None = None
     to: Literal["gguf", "safetensors"] = "gguf"
+    # How much of each adapter; 1 if not given.
+    adapter_weights: tuple[float, ...] = ()
+    # Whether keys of adapters that fit nowhere are left out.
+    allow_unmerged: bool = False
 
     @property
     def file_name(self) -> str:
@@ -87,7 +91,7 @@ def convert(job: ConvertJob, progress: Progress = silent, *, dry_run: bool = Fal
     cannot be converted, DoesNotFitError where the disk is too small; then no file is left behind.
     """
     start = time.monotonic()
-    with Checkpoint(job.checkpoint) as checkpoint, Adapters(job.adapters) as adapters:
+    with Checkpoint(job.checkpoint) as checkpoint, _adapters(job) as adapters:
         conversion = (
             _Conversion(job, checkpoint, adapters)
             if job.to == "gguf"
@@ -99,11 +103,16 @@ def convert(job: ConvertJob, progress: Progress = silent, *, dry_run: bool = Fal
         )
 
 
+def _adapters(job: ConvertJob) -> Adapters:
+    return Adapters(job.adapters, job.adapter_weights, allow_unmerged=job.allow_unmerged)
+
+
 class _Conversion:
     """A job for GGUF files with its checkpoint and adapters open and every file's header made."""
 
     def __init__(self, job: ConvertJob, checkpoint: Checkpoint, adapters: Adapters) -> None:
         self.job = job
+        adapters.untie(checkpoint.weights)
         self.model = open_model(checkpoint)
         self.source = _type_of(checkpoint)
         self.importance = read_imatrix(job.imatrix) if job.imatrix else None
@@ -161,7 +170,7 @@ class _Conversion:
         if not self.has_projector:
             tower = "it belongs to a tower, and no projector is written"
             unused |= {weight.name: tower for plan in self.model.projector for weight in plan.weights}
-        return Merging(deltas, unused)
+        return Merging(deltas, unused, adapters.refused)
 
     def _groups(self) -> list[Group]:
         names = list(dict.fromkeys(map(check_quantization, self.job.quantizations)))

@@ -55,7 +55,7 @@ class MergedCheckpoint:
         self._out = out
         self._checkpoint = checkpoint
         unused = open_model(checkpoint).shared_kv
-        self.merging = Merging(adapters.deltas(checkpoint.weights, unused), unused)
+        self.merging = Merging(adapters.deltas(checkpoint.weights, unused), unused, adapters.refused)
         self._shards = list(dict.fromkeys(weight.file for weight in checkpoint.weights.values()))
         self._companions = _companions(checkpoint.directory)
         self._check_folder([checkpoint.directory, *(adapter.directory for adapter in adapters.all)])

@@ -107,6 +107,41 @@ def with_experts(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(values))
 
 
+def diffusion(folder: Path) -> None:
+    edit(folder / "config.json", architectures=["DiffusionGemmaForBlockDiffusion"])
+
+
+def quantized(folder: Path) -> None:
+    edit(folder / "config.json", quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True})
+
+
+def both_sides(folder: Path) -> None:
+    values = json.loads((folder / "config.json").read_text())
+    values["text_config"]["use_bidirectional_attention"] = "all"
+    (folder / "config.json").write_text(json.dumps(values))
+
+
+def twice(folder: Path) -> None:
+    def add(weights: dict[str, torch.Tensor]) -> None:
+        weights["language_model.model.norm.weight"] = weights["model.language_model.norm.weight"].clone()
+
+    rewrite(folder / "model.safetensors", add)
+
+
+def stretched(name: str) -> Damage:
+    """Give a tensor one more row; a scalar becomes two numbers."""
+
+    def stretch(weights: dict[str, torch.Tensor]) -> None:
+        old = weights[name].reshape(1) if weights[name].dim() == 0 else weights[name]
+        weights[name] = torch.cat([old, old[:1]])
+
+    return lambda folder: rewrite(folder / "model.safetensors", stretch)
+
+
+def plain(name: str) -> str:
+    return name.removeprefix("model.").replace(".linear.", ".")
+
+
 def nan(folder: Path) -> None:
     def spoil(weights: dict[str, torch.Tensor]) -> None:
         weights["model.language_model.layers.1.mlp.up_proj.weight"][3, 3] = math.nan
@@ -172,14 +207,19 @@ CHECKPOINTS: dict[str, tuple[Damage, str]] = {
     "empty tokenizer": (lambda folder: (folder / "tokenizer.json").write_text("{}"), "no tokenizer"),
     "another model": (another_shape, "LlamaForCausalLM"),
     "config of another size": (wider, "belongs to another model"),
-    "experts": (with_experts, "E2B and E4B"),
+    "experts without their number": (with_experts, "config.json.text_config: num_experts is missing"),
+    "another kind of Gemma": (diffusion, "is a DiffusionGemmaForBlockDiffusion; edgekit converts"),
+    "quantized already": (quantized, "quantized already (bitsandbytes)"),
+    "attention to both sides": (both_sides, "tokens see those behind them"),
+    "a tensor in two spellings": (twice, "are the same tensor"),
     "missing tensor": (
         lambda folder: rewrite(
             folder / "model.safetensors", lambda weights: weights.pop("model.language_model.norm.weight")
         ),
-        "output_norm.weight",
+        "has no norm.weight:",
     ),
-    **{f"without {name}": (without(name), f"has no {name}:") for name in OF_TOWERS},
+    **{f"without {name}": (without(name), f"has no {plain(name)}:") for name in OF_TOWERS},
+    **{f"another shape of {name}": (stretched(name), f"by it {name} would have") for name in OF_TOWERS},
     "foreign tensor": (
         lambda folder: rewrite(folder / "model.safetensors", lambda weights: weights.update(extra=torch.ones(2))),
         "extra",
@@ -252,7 +292,7 @@ def test_an_adapter_in_the_place_of_a_checkpoint_is_explained(
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--quant", "Q3_K_M"), "not 'Q3_K_M'"),
+        (("--quant", "Q9_K_M"), "not 'Q9_K_M'"),
         (("--quant", "Q8_0", "--quant", ""), "not ''"),
         (("--projector", "Q4_0"), "not 'Q4_0'"),
         (("--quant", "../../etc"), "not '../../etc'"),
@@ -329,8 +369,16 @@ ADAPTERS: dict[str, tuple[Damage, str]] = {
     "another method": (lambda folder: edit(folder / CONFIG, peft_type="IA3"), "IA3"),
     "DoRA": (lambda folder: edit(folder / CONFIG, use_dora=True), "DoRA"),
     "whole modules": (lambda folder: edit(folder / CONFIG, modules_to_save=["lm_head"]), "modules_to_save"),
-    "biases": (lambda folder: edit(folder / CONFIG, bias="lora_only"), "bias"),
-    "unknown part": (lambda folder: rename(folder, "lora_A", "lora_magnitude_vector"), "lora_magnitude_vector"),
+    "bias of a layer without": (
+        lambda folder: rewrite(folder / WEIGHTS, lambda w: w.update({FIRST.format("B")[:-6] + "bias": torch.ones(80)})),
+        "bias",
+    ),
+    "tokens without rows": (lambda folder: edit(folder / CONFIG, trainable_token_indices=[3]), "token_indices"),
+    "changed base": (lambda folder: edit(folder / CONFIG, init_lora_weights="pissa_niter_4"), "pissa"),
+    "unknown part": (
+        lambda folder: rewrite(folder / WEIGHTS, lambda w: w.update({FIRST.format("E"): torch.ones(4)})),
+        "lora_E",
+    ),
     "no method": (lambda folder: edit(folder / CONFIG, peft_type=None), "adapter_config.json has no peft_type"),
     "rank that is no number": (lambda folder: edit(folder / CONFIG, r="four"), "config.json's r is no number"),
     "alpha that is no number": (

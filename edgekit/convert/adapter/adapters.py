@@ -1,0 +1,105 @@
+"""Several adapters on one checkpoint, each with a weight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from edgekit.convert.adapter.changes import Change
+from edgekit.convert.adapter.directory import Adapter, Fitted
+from edgekit.convert.adapter.ledger import LedgerEntry
+from edgekit.convert.adapter.tensors import Tensors
+from edgekit.convert.adapter.tied import Ties, untie
+from edgekit.convert.checkpoint import Weight
+from edgekit.errors import AdapterError, UnsupportedError
+
+
+class Adapters:
+    """Several adapters: what they change adds up, each change measured from the base weight, in any order.
+
+    Raises AdapterError for an adapter that cannot be merged, FileError for a damaged one.
+    """
+
+    def __init__(
+        self, directories: Sequence[Path], weights: Sequence[float] = (), *, allow_unmerged: bool = False
+    ) -> None:
+        """Take a weight for each folder, 1 if not given; `allow_unmerged` leaves out keys that fit nowhere."""
+        self._open = ExitStack()
+        self._allow_unmerged = allow_unmerged
+        self.all: list[Adapter] = []
+        # The keys that were left out.
+        self.refused: list[LedgerEntry] = []
+        try:
+            for number, directory in enumerate(directories):
+                if directory.resolve() in [earlier.resolve() for earlier in directories[:number]]:
+                    raise AdapterError(f"{directory} is given twice, and would count double: name each adapter once")
+                self._add(directory, weights[number] if weights else 1.0)
+        except BaseException:
+            self._open.close()
+            raise
+
+    def __enter__(self) -> Adapters:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._open.close()
+
+    def untie(self, weights: MutableMapping[str, Weight]) -> None:
+        """Add an output layer to a checkpoint's weights where an adapter parts it from the embeddings."""
+        untie(weights, self.all)
+
+    def deltas(self, weights: Mapping[str, Weight], unused: Mapping[str, str]) -> dict[str, list[Change]]:
+        """Return all changes of each weight of a checkpoint, by the weight's name.
+
+        `unused` maps names of weights that need not exist, since they are never used, to the reason.
+        Raises AdapterError where a key fits no weight or has another shape.
+        """
+        tensors = Tensors(weights, unused)
+        found: dict[str, list[Change]] = {}
+        self.refused = []
+        for adapter in self.all:
+            ties = Ties(adapter, tensors)
+            if ties.lack_head:
+                raise UnsupportedError(
+                    f"{adapter.directory} parts the output layer from the token embeddings: edgekit writes such a "
+                    "model as GGUF only"
+                )
+            fitted = adapter.fit(tensors, ties.mirrored)
+            self._check(adapter, fitted)
+            self.refused += fitted.refused
+            for tensor, change in ties.apply(fitted.changes):
+                found.setdefault(tensor, []).append(change)
+        return found
+
+    def _add(self, directory: Path, weight: float) -> None:
+        if not math.isfinite(weight) or weight == 0:
+            raise AdapterError(f"{directory} cannot be merged with weight {weight:g}: give another, or leave it out")
+        adapter = Adapter(directory, weight)
+        self._open.callback(adapter.close)
+        if adapter.name in [other.name for other in self.all]:
+            # Trainers like to call their output `adapter`: the ledger must tell two of them apart.
+            adapter.name = str(directory)
+        self.all.append(adapter)
+
+    def _check(self, adapter: Adapter, fitted: Fitted) -> None:
+        _check_once(adapter, fitted)
+        if not fitted.refused or (self._allow_unmerged and fitted.changes):
+            return
+        first, others = fitted.refused[0], len(fitted.refused) - 1
+        more = f" (and {others} more keys)" if others else ""
+        advice = ", or leave such keys out with --allow-unmerged" if fitted.changes else ""
+        raise AdapterError(
+            f"{adapter.directory} does not belong to this checkpoint or is damaged: "
+            f"{first.key}: {first.reason}{more}; name the base model that it was trained on{advice}"
+        )
+
+
+def _check_once(adapter: Adapter, fitted: Fitted) -> None:
+    """Raise AdapterError where two keys of one adapter do the same to one weight."""
+    seen: set[tuple[str, bool]] = set()
+    for tensor, change in fitted.changes:
+        if (tensor, change.replaces) in seen:
+            raise AdapterError(f"{adapter.directory} changes {tensor} twice, the second time by {change.keys[0]}")
+        seen.add((tensor, change.replaces))

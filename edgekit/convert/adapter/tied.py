@@ -1,0 +1,77 @@
+"""Token embeddings and output layer, which Gemma ties: an adapter may change both, or one, and so part them.
+
+In training peft gives the layer that it changes a copy of its own, except for single tokens, or where
+ensure_weight_tying is set; what counts here is that, and not what peft's merge makes of it: that adds the low-rank
+changes of either to both (issue 2777 there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, MutableMapping
+from dataclasses import replace
+
+from edgekit.convert.adapter.changes import Change
+from edgekit.convert.adapter.directory import Adapter
+from edgekit.convert.adapter.keys import Role, plain_name
+from edgekit.convert.adapter.tensors import Tensors
+from edgekit.convert.checkpoint import Weight
+
+HEAD = "lm_head.weight"
+_EMBEDDINGS = "embed_tokens.weight"
+_PARTED = "parted from the output layer, as it was in training"
+
+
+def parts_head(adapter: Adapter) -> bool:
+    """Say whether embeddings and output layer, if they were one, are two after an adapter's training."""
+    if adapter.settings.ties_embeddings:
+        return False
+    return any(
+        _is_head(plain) or (plain.split(".")[0] == "embed_tokens" and halves.keys() != {Role.tokens})
+        for (plain, _), halves in adapter.places.items()
+    )
+
+
+def untie(weights: MutableMapping[str, Weight], adapters: Iterable[Adapter]) -> None:
+    """Give the output layer a weight of its own, equal to the embeddings, where an adapter parts the two."""
+    found = next((name for name in weights if plain_name(name) == _EMBEDDINGS), None)
+    if found and HEAD not in weights and any(map(parts_head, adapters)):
+        weights[HEAD] = replace(weights[found], name=HEAD, stored=found)
+
+
+class Ties:
+    """What the tie means for one adapter on a checkpoint; an untied checkpoint has none."""
+
+    def __init__(self, adapter: Adapter, tensors: Tensors) -> None:
+        head = tensors.weight(HEAD)
+        self._embeddings = tensors.name(_EMBEDDINGS)
+        self._parts = parts_head(adapter)
+        # None while the output layer has no weight of its own.
+        self._head = head and head.name
+        self._is_tied = head is None or head.stored is not None
+        self.mirrored = tuple(
+            key.text
+            for (plain, _), halves in adapter.places.items()
+            if self._is_tied and adapter.settings.ties_embeddings and _is_head(plain)
+            for key in halves.values()
+        )
+
+    def apply(self, changes: Iterable[tuple[str, Change]]) -> Iterator[tuple[str, Change]]:
+        """Yield changes, those of the embeddings for the output layer too where they are tied."""
+        mirrored = self.mirrored
+        for name, change in changes:
+            if name != self._embeddings or not self._is_tied:
+                yield name, change
+                continue
+            yield name, replace(change, tied_keys=mirrored, note=_PARTED if self._parts else change.note)
+            mirrored = ()
+            if self._head and not self._parts:
+                yield self._head, change
+
+    @property
+    def lack_head(self) -> bool:
+        """Whether the output layer needs a weight of its own and has none."""
+        return self._parts and self._embeddings is not None and self._head is None
+
+
+def _is_head(plain: str) -> bool:
+    return plain.split(".")[0] == "lm_head"
