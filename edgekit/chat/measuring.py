@@ -23,6 +23,7 @@ from edgekit.fit.settings import Settings
 from edgekit.fit.speed import Speed, predicted_decode, predicted_prefill
 from edgekit.gguf_header import Header
 from edgekit.hardware.machine import Machine
+from edgekit.hardware.probe import probe
 
 # Hears how much is done, of how much, and in a few words what is being done.
 Progress = Callable[[float, float, str], None]
@@ -47,14 +48,13 @@ class Timed:
     kept: Path | None
 
 
-def time_model(
-    name: str, work: Work, machine: Machine, context: int | None, progress: Progress, stop: threading.Event
-) -> Timed:
+def time_model(name: str, work: Work, context: int | None, progress: Progress, stop: threading.Event) -> Timed:
     """Time prefill and decode as chat would run the model, and keep the result; StoppedError when `stop` is set."""
     plan = find_plan(name, context=context, progress=progress)
     header = check_model(plan.model)
     room = context or min(work.context, trained_context(header) or work.context)
     work = suited(work, room)
+    machine = probe(measure=True, progress=progress)
     plan = replace(plan, context=work.context, projector=None)
     threads = plan.threads or physical_cores()
     with Engine.open(plan, lambda share: progress(share, 1, "loading")) as engine:
@@ -63,12 +63,10 @@ def time_model(
     return Timed(plan, threads, rows, _kept(lambda: keep_bench(plan, threads, header, machine, samples)))
 
 
-def tune_model(
-    name: str, machine: Machine, seconds: float, progress: Progress, stop: threading.Event
-) -> tuple[Tuning, Path | None]:
+def tune_model(name: str, seconds: float, progress: Progress, stop: threading.Event) -> tuple[Tuning, Path | None]:
     """Find the best settings for a model and keep them; StoppedError, with nothing kept, when `stop` is set."""
     plan = find_plan(name, progress=progress, as_tuned=False)
-    header = check_model(plan.model)
+    header, machine = check_model(plan.model), probe()
     found = tune(plan, machine.processor.usable_threads, seconds, progress, stop)
     return found, _kept(lambda: keep_tuned(**vars(found.best.way), header=header, machine=machine))
 

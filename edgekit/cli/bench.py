@@ -30,19 +30,15 @@ def command(
     from edgekit.engine.bench import Work
     from edgekit.engine.cache import StoppedError
     from edgekit.hardware.kept import is_busy
-    from edgekit.hardware.probe import probe
 
-    with output.progress("Measuring the machine") as step:
-        machine = probe(measure=True, progress=step)
-    if is_busy(machine.processor):
-        output.hint("Other programs are computing on this machine: the speeds will be too low.")
+    busy = is_busy()
     try:
         with interruptible() as stop, output.progress("Tuning" if tune else "Timing") as step:
             if tune:
-                found, kept = tune_model(model, machine, seconds, step, stop)
+                found, kept = tune_model(model, seconds, step, stop)
             else:
                 depths = tuple(sorted(set(depth))) if depth else Work.depths
-                timed = time_model(model, Work(depths, repetitions=repetitions), machine, context, step, stop)
+                timed = time_model(model, Work(depths, repetitions=repetitions), context, step, stop)
     except StoppedError:
         output.hint("stopped; nothing was kept")
         raise typer.Exit(1) from None
@@ -50,3 +46,5 @@ def command(
         bench_view.show_tuning(found, kept, json=json)
     else:
         bench_view.show_timed(timed, json=json)
+    if busy:
+        output.hint("Other programs were computing when this began: alone, the model may be faster.")

@@ -22,7 +22,7 @@ def known_bandwidth(processor: Processor, memory: Memory) -> float | None:
 
 def measured_bandwidth(processor: Processor, memory: Memory) -> float:
     """Measure the read bandwidth in bytes per second, about a second, and keep it unless the machine is busy."""
-    busy = is_busy(processor)
+    busy = is_busy()
     bandwidth = _measure(processor.usable_threads, min(_BYTES, memory.available // 8))
     if not busy:
         keep(_NAME, machine_key(processor, memory), bandwidth)

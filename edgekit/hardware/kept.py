@@ -16,10 +16,10 @@ def machine_key(processor: Processor, memory: Memory) -> str:
     return f"{processor.model}, {processor.usable_threads} threads, {memory.total} bytes"
 
 
-def is_busy(processor: Processor) -> bool:
+def is_busy() -> bool:
     """Return whether others compute here, so that a measurement would not be worth keeping."""
     # Windows has no load average.
-    return hasattr(os, "getloadavg") and os.getloadavg()[0] > processor.usable_threads / 2
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > (os.cpu_count() or 1) / 2
 
 
 def recall(name: str, key: str) -> Any:  # noqa: ANN401 - JSON

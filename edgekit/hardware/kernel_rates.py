@@ -29,7 +29,7 @@ def measured_kernels(
     from edgekit.hardware.kernels import time_kernels
 
     threads = min(processor.physical_cores, processor.usable_threads)
-    if is_busy(processor):
+    if is_busy():
         return None
     try:
         found = time_kernels(threads, progress)

@@ -38,7 +38,7 @@ def probe(
         memory_bandwidth=bandwidth or machine.memory_bandwidth,
         bandwidth_basis="measured" if bandwidth else machine.bandwidth_basis,
         kernels=kernels,
-        notes=machine.notes + ((_BUSY,) if measure and kernels is None and is_busy(processor) else ()),
+        notes=machine.notes + ((_BUSY,) if measure and kernels is None and is_busy() else ()),
     )
 
 
