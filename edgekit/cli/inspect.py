@@ -1,0 +1,37 @@
+"""`edgekit inspect`: what a checkpoint, an adapter, a GGUF or a Modelfile is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgekit.cli.options import JsonOption
+
+
+def command(
+    path: Annotated[Path, typer.Argument(help="A checkpoint's or an adapter's folder, a GGUF or a Modelfile.")],
+    other: Annotated[
+        Path | None,
+        typer.Argument(help="A GGUF to compare with; an adapter's base model; the model of a projector."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what a model, an adapter or a Modelfile is and what is wrong with it, or how two GGUF files differ."""
+    from edgekit.cli import inspect_view, output
+    from edgekit.convert.inspection import comparable, compare, inspect, inspect_pair
+
+    if other is not None and comparable(path, other):
+        with output.progress("Comparing") as step:
+            comparison = compare(path, other, step)
+        if json:
+            output.json_object(comparison)
+        else:
+            inspect_view.show_comparison(comparison)
+        return
+    report = inspect(path) if other is None else inspect_pair(path, other)
+    if json:
+        output.json_object(report)
+    else:
+        inspect_view.show(report)
