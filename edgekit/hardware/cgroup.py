@@ -51,7 +51,9 @@ def _levels(root: Path, controller: str) -> Iterator[Path]:
         _, _, rest = line.partition(":")
         controllers, _, place = rest.partition(":")
         if controller in controllers.split(","):
-            yield from _upwards(root / _MOUNT / controller, place)
+            # Controllers that share a hierarchy share its folder ("cpu,cpuacct"), to which `cpu` may be a link.
+            mounts = [root / _MOUNT / name for name in (controller, controllers)]
+            yield from _upwards(next(filter(Path.is_dir, mounts), mounts[0]), place)
         elif not controllers:
             # Version 2: mounted by itself, or beside version 1 as `unified`.
             mixed = root / _MOUNT / "unified"

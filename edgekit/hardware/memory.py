@@ -15,14 +15,14 @@ from edgekit.hardware.system_files import numbers, text
 def read_memory(host: Host) -> Memory:
     """Return main memory in bytes with the tightest container limit applied."""
     memory = _linux(host.root) if (host.root / "proc/meminfo").is_file() else _counted(host)
-    for group in memory_groups(host.root):
-        # A limit above what the machine has is how version 1 says that there is none.
-        if group.limit is None or group.limit >= memory.total:
-            continue
-        room = max(0, group.limit - group.used)
-        tightest = min(group.limit, memory.limit or group.limit)
-        memory = replace(memory, limit=tightest, available=min(memory.available, room))
-    return replace(memory, total=min(memory.total, memory.limit or memory.total))
+    # A limit above what the machine has is how version 1 says that there is none.
+    groups = [(one.limit, one.used) for one in memory_groups(host.root) if one.limit is not None]
+    binding = [(limit, used) for limit, used in groups if limit < memory.total]
+    if not binding:
+        return memory
+    tightest = min(limit for limit, _ in binding)
+    room = min(max(0, limit - used) for limit, used in binding)
+    return replace(memory, total=tightest, limit=tightest, available=min(memory.available, room))
 
 
 def host_memory(host: Host) -> int | None:
