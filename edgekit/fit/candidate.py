@@ -21,6 +21,8 @@ _WORTH_OF_A_GB = 0.15
 _WORTH_OF_A_GB_ON_THE_CARD = 0.02
 # Points that a doubled context is worth, from the usual one to a long document.
 _WORTH_OF_CONTEXT = 1.0
+# Points that every layer on an accelerator is worth: prompts, pictures and sound are read many times faster there.
+_WORTH_OF_ACCELERATION = 2.0
 # Points that a cache at F16 is worth: more than context and speed gain by a quantized one, so that it is taken only
 # where it makes something fit. What it costs in answers is small.
 _WORTH_OF_A_FULL_CACHE = 2.5
@@ -80,11 +82,13 @@ class Candidate:
         return self.decode.middle >= needs.pace.usable
 
     def value(self, needs: Needs) -> float:
-        """Return quality in points with speed, context and memory weighed in; speed alone where all are too slow."""
+        """Return quality in points with all else weighed in; the speed alone where all are too slow."""
         if not self.is_usable(needs):
             return self.decode.middle
         speed = needs.pace.worth * log2(min(self.decode.middle, needs.pace.plenty))
-        return self.quality + speed + self._worth_of_context() - self._worth_of_memory()
+        layers = self.load.variant.shape.num_hidden_layers + 1
+        accelerated = _WORTH_OF_ACCELERATION * self.settings.gpu_layers / layers
+        return self.quality + speed + accelerated + self._worth_of_context() - self._worth_of_memory()
 
     def _worth_of_context(self) -> float:
         useful = min(max(self.settings.context, USUAL_CONTEXT), USEFUL_CONTEXT)

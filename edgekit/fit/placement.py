@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from edgekit.catalog.load import quantization_costs
 from edgekit.catalog.variant import Variant
 from edgekit.fit.budget import Budget, budgets
 from edgekit.fit.candidate import Candidate
-from edgekit.fit.estimate import Load, estimate
+from edgekit.fit.estimate import Estimate, Load, estimate
 from edgekit.fit.needs import Needs
 from edgekit.fit.repack import repacks
 from edgekit.fit.settings import Settings
@@ -47,7 +48,8 @@ def _ways(load: Load, machine: Machine, limits: Budget, needs: Needs) -> Iterato
     whole = replace(base, gpu_layers=everything, gpus=len(limits.accelerators))
     found = list(_cached(load, whole, machine, limits, needs))
     yield from found
-    if not any(_suffices(one, needs) for one in found):
+    # Unified memory gains no room by giving some of the layers to the processor.
+    if not (limits.unified or any(_suffices(one, needs) for one in found)):
         for cache_type in ("F16", "Q8_0"):
             yield from _partial(load, _with_cache(whole, cache_type), machine, limits, needs)
 
@@ -61,22 +63,24 @@ def _cached(load: Load, settings: Settings, machine: Machine, limits: Budget, ne
 
 
 def _largest(load: Load, settings: Settings, machine: Machine, limits: Budget, needs: Needs) -> Candidate:
+    """Return the largest context that fits, else the smallest one."""
     contexts = needs.contexts(load.variant.context, on_card=bool(settings.gpu_layers) and not limits.unified)
-    tried = (_candidate(load, replace(settings, context=context), machine, limits) for context in contexts)
-    smallest = None
-    for smallest in tried:
-        if smallest.fits:
-            break
-    assert smallest is not None
-    return smallest
+    sizes = (_memory(load, replace(settings, context=context), machine, limits) for context in contexts)
+    chosen = next(sizes)
+    while limits.shortfall(chosen.estimate, chosen.parts) > 0 and (smaller := next(sizes, None)):
+        chosen = smaller
+    return _candidate(load, chosen, machine, limits)
 
 
 def _partial(load: Load, settings: Settings, machine: Machine, limits: Budget, needs: Needs) -> Iterator[Candidate]:
     for context in needs.contexts(load.variant.context, on_card=False):
-        layers = _most_layers(load, replace(settings, context=context), machine, limits)
+        at_context = replace(settings, context=context)
+        layers = _most_layers(load, at_context, machine, limits)
         if not layers:
             continue
-        found = _candidate(load, replace(settings, context=context, gpu_layers=layers), machine, limits)
+        found = _candidate(
+            load, _memory(load, replace(at_context, gpu_layers=layers), machine, limits), machine, limits
+        )
         yield found
         if _suffices(found, needs) and context <= needs.enough_context:
             return
@@ -87,17 +91,12 @@ def _most_layers(load: Load, settings: Settings, machine: Machine, limits: Budge
     low, high = 0, load.variant.shape.num_hidden_layers
     while low < high:
         middle = (low + high + 1) // 2
-        if _fits_on_accelerators(load, replace(settings, gpu_layers=middle), machine, limits):
+        parts = _memory(load, replace(settings, gpu_layers=middle), machine, limits).parts
+        if all(part <= limit for part, limit in zip(parts, limits.gpus, strict=True)):
             low = middle
         else:
             high = middle - 1
     return low
-
-
-def _fits_on_accelerators(load: Load, settings: Settings, machine: Machine, limits: Budget) -> bool:
-    memory = estimate(load, settings, machine.processor)
-    parts = split(load, settings, memory, [one.memory_free for one in limits.accelerators])
-    return all(part <= limit for part, limit in zip(parts, limits.gpus, strict=True))
 
 
 def _suffices(candidate: Candidate, needs: Needs) -> bool:
@@ -114,18 +113,29 @@ def _with_cache(settings: Settings, kind: str) -> Settings:
     return replace(settings, cache_type_k=kind, cache_type_v=kind)
 
 
-def _candidate(load: Load, settings: Settings, machine: Machine, limits: Budget) -> Candidate:
-    memory = estimate(load, settings, machine.processor)
-    parts = split(load, settings, memory, [one.memory_free for one in limits.accelerators])
+class _Memory(NamedTuple):
+    """What settings take, and what of it each accelerator holds."""
+
+    settings: Settings
+    estimate: Estimate
+    parts: tuple[int, ...]
+
+
+def _memory(load: Load, settings: Settings, machine: Machine, limits: Budget) -> _Memory:
+    whole = estimate(load, settings, machine.processor)
+    return _Memory(settings, whole, split(load, settings, whole, [one.memory_free for one in limits.accelerators]))
+
+
+def _candidate(load: Load, memory: _Memory, machine: Machine, limits: Budget) -> Candidate:
     return Candidate(
         load,
-        settings,
-        memory,
+        memory.settings,
+        memory.estimate,
         limits,
-        parts,
-        limits.shortfall(memory, parts),
-        decode_speed(load, settings, machine, limits.accelerator),
-        prefill_speed(load, settings, machine.processor),
+        memory.parts,
+        limits.shortfall(memory.estimate, memory.parts),
+        decode_speed(load, memory.settings, machine, limits.accelerator),
+        prefill_speed(load, memory.settings, machine),
         quality(load),
     )
 
