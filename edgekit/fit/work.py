@@ -54,14 +54,15 @@ def work(load: Load, settings: Settings, depth: float) -> Work:
 def cache_read(shape: Shape, settings: Settings, depth: float) -> list[float]:
     """Return the bytes of keys and values that each layer reads; one that shares another's cache reads it again."""
     cache = kv_cache(shape, settings)
-    own = shape.num_hidden_layers - shape.num_kv_shared_layers
+    # The last layer of either kind that has a cache of its own serves those that share.
+    owners: dict[bool, int] = {}
     read = []
     for layer in _all(shape):
-        # The last layer of the same kind that has a cache of its own.
-        alike = [one for one in range(own) if shape.is_sliding(one) == shape.is_sliding(layer)]
-        owner = layer if layer < own else alike[-1]
-        cells = cache.sliding_cells if shape.is_sliding(layer) else cache.full_cells
-        read.append(cache.layers[owner] * min(_seen(shape, layer, depth), cells) / cells)
+        sliding = shape.is_sliding(layer)
+        if shape.owns_cache(layer):
+            owners[sliding] = layer
+        cells = cache.sliding_cells if sliding else cache.full_cells
+        read.append(cache.layers[owners[sliding]] * min(_seen(shape, layer, depth), cells) / cells)
     return read
 
 
