@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 from edgekit.catalog.mixture_rules import LOWEST, Place, mixed_type
 from edgekit.catalog.quantization import BASE_TYPES, BLOCKS
@@ -52,8 +53,12 @@ def types(recipe: Recipe, model: Structure, tensors: Iterable[Candidate]) -> dic
 
 def is_quantizable(tensor: Candidate) -> bool:
     """Return whether llama-quantize changes a tensor at all."""
-    is_matrix = max(tensor.extents[1:], default=1) > 1
-    return is_matrix and tensor.name.endswith("weight") and not any(part in tensor.name for part in _NEVER_QUANTIZED)
+    return max(tensor.extents[1:], default=1) > 1 and _may_be_quantized(tensor.name)
+
+
+@lru_cache(maxsize=8192)
+def _may_be_quantized(name: str) -> bool:
+    return name.endswith("weight") and not any(part in name for part in _NEVER_QUANTIZED)
 
 
 def needs_importance(name: str, kind: str, quantization: str) -> bool:
@@ -118,10 +123,13 @@ class _Mixture:
         return "Q8_0" if self._base == "Q8_0" else "Q6_K"
 
 
+# Every quantization asks the same of the same names, which `edgekit pick` waits for.
+@lru_cache(maxsize=8192)
 def _category(name: str) -> str:
     return next((category for part, category in _CATEGORIES.items() if part in name), "")
 
 
+@lru_cache(maxsize=8192)
 def _layer(name: str) -> int:
     match = re.match(r"blk\.(\d+)\.", name)
     return int(match[1]) if match else -1

@@ -108,9 +108,14 @@ def with_types(shape: Shape, quantization: str, *, has_importance: bool = False)
     found = tensors(shape)
     heads_per_key = shape.num_attention_heads * shape.head_width(0) // shape.cache_width(0)
     model = Structure(shape.num_hidden_layers, heads_per_key, shape.num_experts)
-    candidates = [Candidate(tensor.name, tensor.extents, _converted(tensor)) for tensor in found]
+    candidates = _candidates(shape)
     chosen = types(Recipe(quantization, has_importance), model, candidates)
-    return tuple((tensor, chosen[tensor.name]) for tensor in found)
+    return tuple((tensor, chosen[one.name]) for tensor, one in zip(found, candidates, strict=True))
+
+
+@lru_cache(maxsize=16)
+def _candidates(shape: Shape) -> tuple[Candidate, ...]:
+    return tuple(Candidate(tensor.name, tensor.extents, _converted(tensor)) for tensor in tensors(shape))
 
 
 def _converted(tensor: Tensor) -> str:
