@@ -38,7 +38,7 @@ def _linux(root: Path) -> Memory:
     return Memory(
         total=entries["MemTotal"],
         # Kernels before 3.14 lack it.
-        available=entries.get("MemAvailable", entries["MemFree"] + entries.get("Cached", 0)),
+        available=entries.get("MemAvailable", entries.get("MemFree", 0) + entries.get("Cached", 0)),
         swap_total=max(0, entries.get("SwapTotal", 0) - zram_total),
         swap_free=max(0, entries.get("SwapFree", 0) - zram_free),
         zram_total=zram_total,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -57,7 +56,7 @@ def machine_problems(
 
 def _of_accelerators(machine: Machine, devices: tuple[BackendDevice, ...]) -> Iterator[Problem]:
     found = [one for one in machine.accelerators if not one.shares_memory] or list(machine.accelerators)
-    for one in dict.fromkeys(found):
+    for one in {one.name: one for one in found}.values():
         if _lacks_driver(one):
             fix = "install NVIDIA's (Ubuntu: `sudo ubuntu-drivers install`)"
             yield Problem("gpu_without_driver", f"an NVIDIA GPU lies idle, for its driver is missing: {fix}")
@@ -124,8 +123,8 @@ def _of_memory(host: Host, machine: Machine) -> Iterator[Problem]:
 
 
 def _is_on_sd_card(host: Host, name: str) -> bool:
-    device = re.match(r"/dev/mmcblk\d", name)
-    if not (device or _mount_major(host, PurePosixPath(name)) == _MMC):
+    is_device = name.startswith("/dev/")
+    if not (name.startswith("/dev/mmcblk") if is_device else _mount_major(host, PurePosixPath(name)) == _MMC):
         return False
     kinds = [text(path) for path in (host.root / "sys/block").glob("mmcblk[0-9]/device/type")]
     return "SD" in kinds or not kinds
