@@ -24,6 +24,8 @@ GIB = 1 << 30
 
 PICKS = [
     ("raspberry-pi-4-4gb", "E2B", "cpu"),
+    ("raspberry-pi-4-8gb", "E2B", "cpu"),
+    ("raspberry-pi-5-4gb", "E2B", "cpu"),
     ("raspberry-pi-5-8gb", "E2B", "cpu"),
     ("raspberry-pi-5-16gb", "E2B", "cpu"),
     ("jetson-orin-nano-8gb", "E4B", "gpu"),
@@ -34,8 +36,12 @@ PICKS = [
     ("apple-m1-8gb", "E4B", "gpu"),
     ("apple-m3-max-64gb", "26B-A4B", "gpu"),
     ("desktop-rtx-3060-12gb", "26B-A4B", "partial"),
+    ("desktop-rtx-4060-8gb", "26B-A4B", "partial"),
     ("desktop-rtx-4090-24gb", "31B", "gpu"),
+    ("workstation-two-rtx-3090", "31B", "gpu"),
+    ("server-a100-80gb", "31B", "gpu"),
 ]
+NOTHING_FITS = ["raspberry-pi-4-2gb"]
 
 
 @pytest.mark.parametrize(("profile", "variant", "placement"), PICKS)
@@ -49,7 +55,14 @@ def test_pick_for_a_profile(profile, variant, placement):
 
 
 def test_every_profile_is_in_the_table():
-    assert sorted(profile for profile, _, _ in PICKS) == profile_names()
+    assert sorted([*NOTHING_FITS, *(profile for profile, _, _ in PICKS)]) == profile_names()
+
+
+@pytest.mark.parametrize("profile", NOTHING_FITS)
+def test_a_profile_too_small_for_all(profile):
+    found = pick(read_profile(profile))
+    assert found.recommendation is None
+    assert min(one.shortfall for one in found.candidates) > 0
 
 
 @pytest.mark.parametrize(
