@@ -23,7 +23,7 @@ def reason(candidate: Candidate, found: Pick) -> str:
         return shortage(candidate, found)
     if candidate is found.recommendation:
         return _praise(candidate, found)
-    speed = f"about {candidate.decode.middle:.0f} tokens/s"
+    speed = _speed(candidate)
     if not candidate.is_usable(found.needs):
         return f"Fits, but too slow: {speed}."
     if candidate.settings.context < found.needs.enough_context:
@@ -74,21 +74,24 @@ def reported(gigabytes: int) -> int:
 def _room(candidate: Candidate, found: Pick) -> str:
     if not candidate.fits:
         return f"By edgekit's estimate it does not fit. {shortage(candidate, found)}"
-    return f"By edgekit's estimate it fits, at about {candidate.decode.middle:.0f} tokens/s."
+    return f"By edgekit's estimate it fits, at {_speed(candidate)}."
 
 
 def _praise(candidate: Candidate, found: Pick) -> str:
-    speed = f"about {candidate.decode.middle:.0f} tokens/s"
+    speed = _speed(candidate)
     fits = f"fits {_where(candidate)}"
-    if not candidate.is_usable(found.needs):
-        return f"The fastest that {fits}: {speed}, slower than one reads."
     ends = {
         "quality": "The best answers that",
         "balanced": "The best balance of answers and speed that",
         "speed": "The best answers at a high speed that",
     }
-    context = f"context {candidate.settings.context:,}{_means(candidate)}"
-    return f"{ends[found.needs.prefer]} {fits}: {speed}, {context}."
+    best = ends[found.needs.prefer] if candidate.is_usable(found.needs) else "The fastest that"
+    return f"{best} {fits}: {speed}, context {candidate.settings.context:,}{_means(candidate)}."
+
+
+def _speed(candidate: Candidate) -> str:
+    middle = candidate.decode.middle
+    return f"about {middle:.0f} tokens/s" if middle >= 10 else f"about {middle:.1f} tokens/s"
 
 
 def _where(candidate: Candidate) -> str:
