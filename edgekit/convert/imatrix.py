@@ -19,8 +19,9 @@ from edgekit.convert.safetensors import Floats
 from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import Header, read_header
 
-_SUMS, _COUNTS = ".in_sum2", ".counts"
-_DATASETS, _CHUNKS, _CHUNK_SIZE = "imatrix.datasets", "imatrix.chunk_count", "imatrix.chunk_size"
+# Names that llama-imatrix gives what it writes.
+SUMS, COUNTS = ".in_sum2", ".counts"
+DATASETS, CHUNK_COUNT, CHUNK_SIZE = "imatrix.datasets", "imatrix.chunk_count", "imatrix.chunk_size"
 # llama-quantize keeps the texts of its keys in so many bytes.
 _LONGEST_TEXT = 127
 _EMBEDDINGS = ("token_embd.weight", "per_layer_token_embd.weight")
@@ -105,10 +106,10 @@ def read_imatrix(path: Path) -> ImportanceMatrix:
 
 def _read_gguf(path: Path) -> ImportanceMatrix:
     header = read_header(path)
-    datasets, chunks = header.array(_DATASETS), header.keys.get(_CHUNKS)
-    if _DATASETS not in header.keys or not isinstance(chunks, int) or _CHUNK_SIZE not in header.keys:
+    datasets, chunks = header.array(DATASETS), header.keys.get(CHUNK_COUNT)
+    if DATASETS not in header.keys or not isinstance(chunks, int) or CHUNK_SIZE not in header.keys:
         raise FileError(f"{path} is no importance matrix: {HOW_TO_MAKE}")
-    names = {name.removesuffix(end) for name in header.tensors for end in (_SUMS, _COUNTS) if name.endswith(end)}
+    names = {name.removesuffix(end) for name in header.tensors for end in (SUMS, COUNTS) if name.endswith(end)}
     if not names:
         raise _damaged(path, "it has no entry")
     entries = {name: _mean_squares(header, name) for name in sorted(names)}
@@ -116,7 +117,7 @@ def _read_gguf(path: Path) -> ImportanceMatrix:
 
 
 def _mean_squares(header: Header, name: str) -> Floats:
-    sums, counts = (_tensor(header, name + end) for end in (_SUMS, _COUNTS))
+    sums, counts = (_tensor(header, name + end) for end in (SUMS, COUNTS))
     counts = np.rint(counts)
     if not counts.size or sums.size % counts.size or not (counts >= 0).all():
         raise _damaged(header.path, f"{name} has {sums.size} sums for {counts.size} counts")

@@ -68,7 +68,7 @@ class Engine:
         if plan.projector:
             check_projector(plan.projector, model_header)
         native.start()
-        return cls(plan, _load_model(plan, on_progress), started)
+        return cls(plan, load_model(plan, on_progress), started)
 
     def close(self) -> None:
         """Give the memory back; harmless when done twice."""
@@ -225,7 +225,8 @@ class Engine:
             self.cache.stop.clear()
 
 
-def _load_model(plan: Plan, on_progress: Callable[[float], None] | None) -> int:
+def load_model(plan: Plan, on_progress: Callable[[float], None] | None) -> int:
+    """Load the weights that a plan names; return llama.cpp's handle, which the caller frees."""
     params = llama.llama_model_default_params()
     params.n_gpu_layers = plan.gpu_layers
     if plan.gpu_layers and plan.gpus == 1:
