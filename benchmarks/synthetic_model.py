@@ -28,8 +28,8 @@ _NOISE = 1 << 21
 _MERGES = 514_906
 
 
-def write_synthetic(name: str, quantization: str, path: Path) -> None:
-    """Write the model `name` as llama-quantize would quantize it; its tensors' types and sizes are the real ones."""
+def write_synthetic(name: str, quantization: str, path: Path) -> Path:
+    """Write the model `name` as llama-quantize would quantize it, tensors' types and sizes the real ones; return it."""
     variant = next(one for one in variants() if one.name == name)
     write_header_only(variant, quantization, path, vocabulary=_vocabulary(variant.shape.vocab_size))
     noise = np.random.default_rng(0).standard_normal(_NOISE, np.float32) * 0.02
@@ -44,6 +44,7 @@ def write_synthetic(name: str, quantization: str, path: Path) -> None:
                 blocks[place.type] = bytes(quantize(place.type, noise.reshape(-1, 2048)))
             for part in _repeated(blocks[place.type], place):
                 file.write(part)
+    return path
 
 
 def _repeated(block: bytes, place: TensorPlace) -> Iterator[bytes]:
