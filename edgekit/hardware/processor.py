@@ -3,55 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from edgekit.hardware import instructions
 from edgekit.hardware.arm import arm_model
 from edgekit.hardware.cgroup import processor_quota
 from edgekit.hardware.host import Host
 from edgekit.hardware.machine import Processor
 from edgekit.hardware.system_files import number, ranges, text
 
-# Linux's name of a flag: llama.cpp's.
-_FEATURES = {
-    "avx": "avx",
-    "avx2": "avx2",
-    "f16c": "f16c",
-    "fma": "fma",
-    "avx_vnni": "avx_vnni",
-    "avx512f": "avx512",
-    "avx512vbmi": "avx512_vbmi",
-    "avx512_vnni": "avx512_vnni",
-    "avx512_bf16": "avx512_bf16",
-    "amx_int8": "amx_int8",
-    "asimd": "neon",
-    "asimdhp": "fp16",
-    "asimddp": "dotprod",
-    "i8mm": "i8mm",
-    "bf16": "bf16",
-    "sve": "sve",
-    "sve2": "sve2",
-    "sme": "sme",
-    "v": "rvv",
-}
 # What platform.machine() says elsewhere: Linux's name.
 _ARCHITECTURES = {"AMD64": "x86_64", "ARM64": "aarch64", "arm64": "aarch64"}
-# macOS's: hw.optional.arm.FEAT_*, from macOS 12 on; Intel's without `arm.`.
-_SYSCTL = {
-    "arm.FEAT_FP16": "fp16",
-    "arm.FEAT_DotProd": "dotprod",
-    "arm.FEAT_I8MM": "i8mm",
-    "arm.FEAT_BF16": "bf16",
-    "arm.FEAT_SME": "sme",
-    "avx1_0": "avx",
-    "avx2_0": "avx2",
-    "f16c": "f16c",
-    "fma": "fma",
-    "avx512f": "avx512",
-}
-# Windows's PF_* numbers (winnt.h); every processor with AVX2 that Windows runs on has the two that it does not tell.
-_WINDOWS = {39: ("avx",), 40: ("avx2", "f16c", "fma"), 41: ("avx512",), 43: ("dotprod",)}
 
 
 def read_processor(host: Host) -> Processor:
@@ -76,7 +39,7 @@ def _linux(host: Host, entries: list[dict[str, str]]) -> Processor:
         architecture=_architecture(host, first),
         physical_cores=_cores(entries),
         usable_threads=max(1, usable),
-        features=_named(_FEATURES[word] for word in _flags(first) if word in _FEATURES),
+        features=instructions.of_linux(_flags(first)),
         efficiency_cores=_efficiency_cores(host.root, logical),
     )
 
@@ -93,6 +56,9 @@ def _pair(line: str) -> tuple[str, str]:
 
 
 def _flags(entry: dict[str, str]) -> list[str]:
+    if isa := entry.get("isa"):
+        # RISC-V: a letter each, "rv64imafdcv_zba_zbb".
+        return list(isa.partition("_")[0].removeprefix("rv64"))
     return (entry.get("flags") or entry.get("Features") or "").split()
 
 
@@ -120,16 +86,12 @@ def _efficiency_cores(root: Path, logical: int) -> int:
 def _apple(host: Host) -> Processor:
     told = host.sysctl()
     logical = int(told.get("hw.logicalcpu") or told.get("hw.ncpu") or 1)
-    features = [name for key, name in _SYSCTL.items() if told.get(f"hw.optional.{key}") == "1"]
-    if architecture(host) == "aarch64":
-        # macOS 11 does not tell the second, which every Apple processor has.
-        features += ["neon", "dotprod"]
     return Processor(
         model=told.get("machdep.cpu.brand_string") or "unknown",
         architecture=architecture(host),
         physical_cores=int(told.get("hw.physicalcpu") or logical),
         usable_threads=logical,
-        features=_named(features),
+        features=instructions.of_macos(told, architecture(host)),
         efficiency_cores=int(told.get("hw.perflevel1.physicalcpu") or 0),
     )
 
@@ -137,18 +99,12 @@ def _apple(host: Host) -> Processor:
 def _windows(host: Host) -> Processor:
     keys = (values for path, values in host.registry().items() if "CentralProcessor" in path)
     model = next((str(values["ProcessorNameString"]).strip() for values in keys if "ProcessorNameString" in values), "")
-    features = [name for number in host.windows_features() for name in _WINDOWS.get(number, ())]
-    if architecture(host) == "aarch64":
-        features.append("neon")
     found = _counted(host)
-    return replace(found, model=model or found.model, features=_named(features))
+    features = instructions.of_windows(host.windows_features(), found.architecture)
+    return replace(found, model=model or found.model, features=features)
 
 
 def _counted(host: Host) -> Processor:
     counts = host.counts()
     physical, logical = (counts.physical_cores, counts.logical_cores) if counts else (1, 1)
     return Processor("unknown", architecture(host), physical, min(logical, host.affinity or logical))
-
-
-def _named(features: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(features)))

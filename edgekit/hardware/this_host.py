@@ -8,6 +8,7 @@ import platform
 import shutil
 import struct
 import subprocess
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def _sysctl() -> dict[str, str]:
 
 
 def _properties() -> dict[str, str]:
-    return dict(_split(line.strip("[]"), "]: [") for line in _output("getprop").splitlines())
+    return dict(_split(line[1:-1], "]: [") for line in _output("getprop").splitlines())
 
 
 def _split(line: str, mark: str) -> tuple[str, str]:
@@ -91,7 +92,7 @@ def _registry() -> Registry:
 
     found: dict[str, dict[str, str | int | bytes]] = {}
     for parent in (_PROCESSORS, _DISPLAYS):
-        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, parent) as folder:
+        with suppress(OSError), winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, parent) as folder:
             for name in (winreg.EnumKey(folder, index) for index in range(winreg.QueryInfoKey(folder)[0])):
                 # "Properties" among the displays is closed to all but the system.
                 if name.isdigit():

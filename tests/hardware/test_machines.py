@@ -128,6 +128,7 @@ SEEN = {
         swap=(2048, 0),
         system="Windows",
     ),
+    "risc-v-board-16gb": Seen(15.43, 14.50, (8, 0, 8), "Spacemit(R) X60", "rvv"),
     "cloud-vm-epyc-24gb": Seen(23.54, 17.26, (2, 0, 2), "AMD EPYC", "avx512_vnni"),
 }
 
@@ -159,6 +160,7 @@ def test_instruction_sets(name: str, tmp_path: Path) -> None:
         ("avx2", "avx_vnni"),
         ("avx2", "avx512", "avx512_vnni"),
         ("neon", "dotprod", "i8mm"),
+        ("rvv",),
     )
     simd = SEEN[name].simd
     ladder = next((one for one in ladders if simd in one), ())

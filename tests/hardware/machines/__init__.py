@@ -69,7 +69,7 @@ def _sysctl(text: str) -> dict[str, Any]:
 
 
 def _properties(text: str) -> dict[str, Any]:
-    told = dict(line.strip("[]").split("]: [") for line in text.splitlines())
+    told = dict(line[1:-1].split("]: [") for line in text.splitlines())
     return {"properties": lambda: told}
 
 
