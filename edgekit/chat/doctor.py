@@ -16,7 +16,8 @@ from edgekit.gguf_header import Header, read_header
 from edgekit.hardware.build import backend_devices, built_features
 from edgekit.hardware.machine import Machine
 from edgekit.hardware.probe import probe
-from edgekit.hardware.problems import Problem, machine_problems
+from edgekit.hardware.problem import Problem
+from edgekit.hardware.problems import machine_problems
 from edgekit.hardware.this_host import this_host
 
 

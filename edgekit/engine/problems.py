@@ -12,7 +12,7 @@ from edgekit.engine.check import embedding_length, projected_lengths
 from edgekit.engine.template import ChatTemplate
 from edgekit.errors import UnsupportedError
 from edgekit.gguf_header import Header
-from edgekit.hardware.problems import Problem
+from edgekit.hardware.problem import Problem
 
 # How llama.cpp knows Gemma 4's own template, and among them those since 2026-04-11: common/chat.cpp.
 _WRITES_CALLS = "'<|tool_call>call:"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,14 +40,16 @@ def library_folder() -> Path | None:
 def install_command(vendor: str, system: str, architecture: str) -> str:
     """Return the command that installs a llama.cpp build which drives a vendor's GPUs."""
     if vendor == "nvidia" and architecture == "x86_64":
-        # Without this restriction pip compiles for the processor alone where the wheel for this Python is missing.
-        return f'{_PIP} --only-binary llama-cpp-python --extra-index-url {_CUDA_WHEELS} "{_wanted()}"'
-    return build_command(f"-D{_SWITCHES[vendor]}=on", system)
+        # Beside the registry (`--extra-index-url`) pip would take its build for the processor alone.
+        return f'{_PIP} --index-url {_CUDA_WHEELS} "{_wanted()}"'
+    return build_command([vendor], system)
 
 
-def build_command(switches: str, system: str) -> str:
-    """Return the command that compiles llama.cpp for this very processor, with CMake's switches."""
-    build = f'{_PIP} --no-binary llama-cpp-python "{_wanted()}"'
+def build_command(vendors: Iterable[str], system: str) -> str:
+    """Return the command that compiles llama.cpp for this very processor and the GPUs of these vendors."""
+    # Out of its cache pip would take what it compiled before, `--no-binary` or not.
+    build = f'{_PIP} --no-cache-dir --no-binary llama-cpp-python "{_wanted()}"'
+    switches = " ".join(sorted({f"-D{_SWITCHES[vendor]}=on" for vendor in vendors}))
     if not switches:
         return build
     return f'$env:CMAKE_ARGS="{switches}"; {build}' if system == "Windows" else f'CMAKE_ARGS="{switches}" {build}'

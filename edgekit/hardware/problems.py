@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from edgekit.hardware.backends import build_command
 from edgekit.hardware.board import read_board
+from edgekit.hardware.build_problems import of_accelerators, of_build
 from edgekit.hardware.host import Host
-from edgekit.hardware.machine import Accelerator, BackendDevice, Machine
+from edgekit.hardware.machine import BackendDevice, Machine
 from edgekit.hardware.memory import host_memory, swap_areas
+from edgekit.hardware.problem import Problem
 from edgekit.hardware.processor import architecture
 from edgekit.hardware.system_files import text
 
@@ -30,58 +30,18 @@ _RAISE_LIMIT = {
 }
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What makes a machine or a file fail, or do worse than it could."""
-
-    # For scripts: it keeps its meaning.
-    name: str
-    # For people: what is wrong, what comes of it, what to do.
-    text: str
-
-
 def machine_problems(
     host: Host, machine: Machine, devices: tuple[BackendDevice, ...] = (), built: frozenset[str] | None = None
 ) -> list[Problem]:
     """Return what is wrong with a machine; `devices` and `built` are what llama.cpp lists and was compiled for."""
     return [
-        *_of_accelerators(machine, devices),
-        *_of_build(machine, built),
+        *of_accelerators(machine, devices),
+        *of_build(machine, built),
         *_of_control_groups(host, machine),
         *_of_memory(host, machine),
         *_of_processor(host),
         *_of_disk(machine),
     ]
-
-
-def _of_accelerators(machine: Machine, devices: tuple[BackendDevice, ...]) -> Iterator[Problem]:
-    found = [one for one in machine.accelerators if not one.shares_memory] or list(machine.accelerators)
-    for one in {one.name: one for one in found}.values():
-        if _lacks_driver(one):
-            fix = "install NVIDIA's (Ubuntu: `sudo ubuntu-drivers install`)"
-            yield Problem("gpu_without_driver", f"an NVIDIA GPU lies idle, for its driver is missing: {fix}")
-        elif one.install:
-            what = f"{one.name} lies idle, for this llama.cpp build cannot drive it"
-            yield Problem("gpu_idle", f"{what}: {one.install}")
-    drives = any(device.kind in ("gpu", "integrated_gpu") for device in devices)
-    if devices and not drives and any(one.usable for one in found):
-        fix = "update its driver, or let this user open its device"
-        yield Problem("gpu_not_listed", f"llama.cpp was built for this GPU but does not list it: {fix}")
-
-
-def _lacks_driver(one: Accelerator) -> bool:
-    return one.vendor == "nvidia" and "without" in one.name
-
-
-def _of_build(machine: Machine, built: frozenset[str] | None) -> Iterator[Problem]:
-    if built is None:
-        return
-    # ggml uses these two on other conditions than the processor's flag alone.
-    unused = sorted(set(machine.processor.features) - built - {"bf16", "sve2"})
-    if unused:
-        command = build_command("", machine.system)
-        what = f"llama.cpp was built without {', '.join(unused)}, which this processor has"
-        yield Problem("build_without_instructions", f"{what}: {command}")
 
 
 def _of_control_groups(host: Host, machine: Machine) -> Iterator[Problem]:

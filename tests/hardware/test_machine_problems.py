@@ -13,7 +13,8 @@ from edgekit.hardware.build import backend_devices, built_features
 from edgekit.hardware.host import Host
 from edgekit.hardware.machine import BackendDevice
 from edgekit.hardware.probe import describe
-from edgekit.hardware.problems import Problem, machine_problems
+from edgekit.hardware.problem import Problem
+from edgekit.hardware.problems import machine_problems
 from edgekit.hardware.processor import read_processor
 from edgekit.hardware.this_host import this_host
 
@@ -88,6 +89,17 @@ def test_instructions_that_the_build_leaves_out(machine_host: Callable[[str], Ho
     assert problem.name == "build_without_instructions"
     assert "without avx2, avx512_vnni, which" in problem.text
     assert "--no-binary llama-cpp-python" in problem.text
+
+
+def test_a_build_for_another_processor(machine_host: Callable[[str], Host]) -> None:
+    desktop = machine_host("desktop-rtx-4060-8gb")
+    machine = describe(desktop, frozenset({"cuda"}))
+    # As wheels of llama-cpp-python 0.3.35 were: it ends with an illegal instruction.
+    [problem] = machine_problems(desktop, machine, (), frozenset({*machine.processor.features, "avx512"}))
+    assert problem.name == "build_for_another_processor"
+    assert "built for avx512, which this processor lacks" in problem.text
+    # The GPU stays in use.
+    assert 'CMAKE_ARGS="-DGGML_CUDA=on" pip install' in problem.text
 
 
 def test_the_installed_build_uses_no_more_than_this_processor_has() -> None:

@@ -232,12 +232,12 @@ def test_an_arc_without_resizable_bar_has_no_known_memory(tmp_path: Path) -> Non
     [
         (
             "desktop-rtx-4060-8gb",
-            "--only-binary llama-cpp-python --extra-index-url https://abetlen.github.io/llama-cpp-python/whl/cu124 "
+            "pip install --force-reinstall --no-deps --index-url https://abetlen.github.io/llama-cpp-python/whl/cu124 "
             '"llama-cpp-python<0.4,>=0.3.36"',
         ),
         (
             "jetson-orin-nano-8gb",
-            'CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-deps --no-binary llama-cpp-python ',
+            'CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-deps --no-cache-dir ',
         ),
         ("amd-apu", 'CMAKE_ARGS="-DGGML_VULKAN=on" pip install '),
         ("apple-m1-8gb", 'CMAKE_ARGS="-DGGML_METAL=on" pip install '),
