@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from io import StringIO
 
 import pytest
 from one_line import assert_one_line_error
+from rich.console import Console
 
-from edgekit.hardware.profile import profile_names
+from edgekit.catalog.load import variants
+from edgekit.catalog.variant import ModelFile
+from edgekit.cli.pick_table import table
+from edgekit.fit.needs import Needs
+from edgekit.fit.picker import pick
+from edgekit.hardware.profile import profile_names, read_profile
 
 CANDIDATE = {
     "variant",
@@ -37,7 +46,7 @@ def test_pick_as_json(edgekit):
     assert found["recommendation"] in found["candidates"]
     for one in found["candidates"]:
         assert set(one) >= CANDIDATE
-        assert set(one["memory"]) == {"total", "host", "gpu", "lines"}
+        assert {"total", "host", "gpu", "lines"} <= set(one["memory"])
         assert one["memory"]["total"] == sum(line["bytes"] for line in one["memory"]["lines"])
         assert all({"what", "bytes", "where"} <= set(line) for line in one["memory"]["lines"])
         assert set(one["decode_tokens_per_second"]) == {"low", "high", "basis"}
@@ -59,18 +68,51 @@ def test_probe_is_readable(edgekit):
 
 
 @pytest.mark.parametrize("profile", profile_names())
-def test_the_table_fits_80_columns_and_names_the_next_command(edgekit, profile):
+def test_the_table_and_the_next_command(edgekit, profile):
     done = edgekit("pick", "--profile", profile)
     assert done.returncode == 0
     table = done.stdout.partition("\n\n")[2].partition("\n\n")[0]
     assert len(table.splitlines()) == 6
-    assert max(map(len, table.splitlines())) <= 80
-    assert "…" not in table
-    (chosen,) = [line for line in table.splitlines() if line.startswith("→")]
-    assert f"Take gemma-4-{chosen.split()[1]}-it:{chosen.split()[2]}." in done.stdout
-    assert "  hf download " in done.stdout
-    assert "  edgekit chat " in done.stdout
     assert "\x1b[" not in done.stdout
+    chosen = [line for line in table.splitlines() if line.startswith("→")]
+    if not chosen:
+        assert "Nothing fits.\nThe nearest is gemma-4-E2B-it:UD-Q4_K_XL. Lacks 0." in done.stdout
+        return
+    variant, quantization = chosen[0].split()[1:3]
+    assert f"Take gemma-4-{variant}-it:{quantization}." in done.stdout
+    assert f"\n  edgekit chat gemma-4-{variant}-it:{quantization}" in done.stdout
+    download = re.search(r"\n  hf download (\S+) (\S+)\n", done.stdout)
+    assert download
+    assert download.groups() in {(one.repo, one.file) for one in _files()}
+
+
+def _files() -> Iterator[ModelFile]:
+    return (one for variant in variants() for one in (*variant.files, *variant.projectors))
+
+
+def test_every_file_has_the_name_it_is_published_under():
+    assert [(one.repo, one.quantization) for one in _files() if not (one.file or "").endswith(".gguf")] == []
+
+
+def test_a_file_in_parts_is_downloaded_whole(edgekit):
+    done = edgekit("pick", "--profile", "server-a100-80gb", "--policy", "guide")
+    assert 'hf download unsloth/gemma-4-31B-it-GGUF --include "BF16/gemma-4-31B-it-BF16-*.gguf"' in done.stdout
+    assert "edgekit chat gemma-4-31B-it:BF16" in done.stdout
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("prefer", ["balanced", "speed"])
+def test_the_table_fits_its_columns(width, prefer):
+    for profile in profile_names():
+        found = pick(read_profile(profile), Needs(prefer=prefer))
+        console = Console(width=width, file=StringIO(), color_system=None)
+        console.print(table(found, found.candidates, width))
+        assert isinstance(console.file, StringIO)
+        lines = console.file.getvalue().splitlines()
+        assert len(lines) == 1 + len(found.candidates)
+        assert max(map(len, lines)) <= width
+        assert "…" not in console.file.getvalue()
+        assert ("█" in lines[1], "Context" in lines[0]) == (width >= 80, width >= 120)
 
 
 def test_explain_shows_where_the_memory_goes(edgekit):
