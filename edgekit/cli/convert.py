@@ -22,9 +22,15 @@ class Format(str, Enum):
 def command(
     checkpoint: Annotated[Path, typer.Argument(help="The folder of a Gemma 4 checkpoint: config.json, safetensors.")],
     adapter: Annotated[
-        list[Path] | None,
-        typer.Option(help="The folder of a PEFT LoRA adapter to merge; may be repeated.", metavar="DIR"),
+        list[str] | None,
+        typer.Option(
+            help="The folder of a PEFT LoRA adapter to merge, or DIR=0.5 for half of it; may be repeated.",
+            metavar="DIR",
+        ),
     ] = None,
+    allow_unmerged: Annotated[
+        bool, typer.Option("--allow-unmerged", help="Leave out what fits nowhere of an adapter, and list it.")
+    ] = False,
     to: Annotated[
         Format, typer.Option("--to", help="GGUF files, or the merged checkpoint itself as safetensors.")
     ] = Format.gguf,
@@ -80,8 +86,20 @@ def command(
             param_hint="--to",
         )
     convert_options.check_projector(projector)
-    adapters = tuple(adapter or ())
-    job = ConvertJob(checkpoint, out or Path(), adapters, (), projector, name, chosen, imatrix, to.value)
+    adapters, weights = convert_options.adapters(adapter or ())
+    job = ConvertJob(
+        checkpoint,
+        out or Path(),
+        adapters,
+        (),
+        projector,
+        name,
+        chosen,
+        imatrix,
+        to.value,
+        weights,
+        allow_unmerged,
+    )
     if to == Format.gguf:
         job = replace(job, quantizations=convert_options.quantizations(quant or (), checkpoint, adapters, yes=yes))
     if out is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,6 +31,20 @@ def quantizations(asked: Sequence[str], checkpoint: Path, adapters: Sequence[Pat
     if others and not yes:
         _ask(f"{name} was trained to be stored as {QUANTIZATION}; {', '.join(others)} gives away what that won")
     return wanted or (QUANTIZATION,)
+
+
+def adapters(asked: Sequence[str]) -> tuple[tuple[Path, ...], tuple[float, ...]]:
+    """Return the folders of adapters and how much of each: DIR=0.5 is half, unless a folder is called that."""
+    found = [_weighted(text) for text in asked]
+    return tuple(folder for folder, _ in found), tuple(weight for _, weight in found)
+
+
+def _weighted(text: str) -> tuple[Path, float]:
+    folder, sign, weight = text.rpartition("=")
+    if sign and not Path(text).exists():
+        with suppress(ValueError):
+            return Path(folder), float(weight)
+    return Path(text), 1.0
 
 
 def choices(tensor_type: Sequence[str], token_embedding: str | None, output_tensor: str | None, pure: bool) -> Choices:

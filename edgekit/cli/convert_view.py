@@ -14,6 +14,9 @@ from edgekit.convert.adapter import LedgerEntry
 from edgekit.convert.job import ConvertResult
 from edgekit.convert.output import Output
 
+# Lines that say why something was not merged, or how.
+_MOST_REASONS = 8
+
 
 def show(result: ConvertResult, *, dry_run: bool) -> None:
     """Print a conversion for people."""
@@ -54,8 +57,19 @@ def _size(count: int) -> str:
 def _ledger(ledger: list[LedgerEntry]) -> list[str]:
     merged = [entry for entry in ledger if entry.status == "merged"]
     lines = [f"{len(merged)} of {len(ledger)} adapter tensors merged{_change(merged)}"] if ledger else []
-    others = Counter((entry.status, entry.reason) for entry in ledger if entry.status != "merged")
-    return lines + [f"{count} {status}: {reason}" for (status, reason), count in others.items()]
+    others = Counter(_fate(entry) for entry in ledger if entry.status != "merged" or entry.reason)
+    lines += [f"{count} {fate}" for fate, count in others.most_common(_MOST_REASONS)]
+    left = sum(others.values()) - sum(count for _, count in others.most_common(_MOST_REASONS))
+    return [*lines, f"{left} for other reasons: see --json"] if left else lines
+
+
+def _fate(entry: LedgerEntry) -> str:
+    # A key that was left out is a loss, and is worth its name.
+    return (
+        f"{entry.status}: {entry.key}: {entry.reason}"
+        if entry.status == "refused"
+        else f"{entry.status}: {entry.reason}"
+    )
 
 
 def _change(merged: list[LedgerEntry]) -> str:

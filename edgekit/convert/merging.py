@@ -39,10 +39,7 @@ class Merging:
         return self.exact(tensor, rows, start).astype(np.float32) if self.touches(tensor) else rows
 
     def exact(self, tensor: str, rows: Floats, start: int) -> Doubles:
-        """Return what `apply` does before it rounds: base + sum of weight * (what an adapter makes of it - base).
-
-        The result is the same for any cut into rows: no sum goes over rows, and BLAS adds over the rank in one order.
-        """
+        """Return what `apply` does before it rounds: base + sum of weight * (what an adapter makes of it - base)."""
         merged: Doubles | None = None
         kept = 1.0
         squares = []

@@ -28,20 +28,36 @@ def make_adapter(checkpoint: Path, folder: Path, *, seed: int = 1, size: float =
     dice = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, tensor in model.named_parameters():
-            if "lora_" in name:
-                tensor.copy_(torch.randn(tensor.shape, generator=dice) * size)
+            noise = torch.randn(tensor.shape, generator=dice) * size if "lora_" in name or tensor.requires_grad else None
+            if noise is not None and "lora_" in name and "magnitude" not in name:
+                tensor.copy_(noise)
+            elif noise is not None:
+                # Lengths, biases and whole weights begin as those of the base.
+                tensor.mul_(1 + noise).add_(noise)
     model.save_pretrained(folder)
     return folder
 
 
 def merge(checkpoint: Path, adapters: Sequence[Path], folder: Path) -> Path:
     """Merge adapters one after the other as peft does, in the checkpoint's own type, and save the result."""
-    model = Gemma4ForConditionalGeneration.from_pretrained(checkpoint, dtype="auto")
-    for adapter in adapters:
-        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    model = _merged(checkpoint, adapters, "auto")
     folder.mkdir(parents=True)
     for pattern in _COMPANIONS:
         for path in checkpoint.glob(pattern):
             shutil.copy(path, folder / path.name)
     model.save_pretrained(folder)
     return folder
+
+
+def merged_weights(
+    checkpoint: Path, adapters: Sequence[Path], dtype: torch.dtype | str = "auto"
+) -> dict[str, torch.Tensor]:
+    """Return all weights of a merge, in the checkpoint's own type or another; those of an untied output layer too."""
+    return dict(_merged(checkpoint, adapters, dtype).state_dict())
+
+
+def _merged(checkpoint: Path, adapters: Sequence[Path], dtype: torch.dtype | str) -> Any:
+    model = Gemma4ForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype)
+    for adapter in adapters:
+        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    return model
