@@ -46,7 +46,7 @@ _UNTIED_EMBEDDINGS = {
 def types(recipe: Recipe, model: Structure, tensors: Iterable[Candidate]) -> dict[str, str]:
     """Return the type of each tensor by name; UnsupportedError where a chosen type does not divide a tensor's rows."""
     # The rules count tensors of a category in llama.cpp's own order.
-    ordered = sorted(tensors, key=lambda tensor: (_layer(tensor.name), tensor.name.encode()))
+    ordered = sorted(tensors, key=lambda tensor: _place(tensor.name))
     mixture = _Mixture(recipe, model, ordered)
     return {tensor.name: mixture.type(tensor) for tensor in ordered}
 
@@ -133,6 +133,11 @@ def _category(name: str) -> str:
 def _layer(name: str) -> int:
     match = re.match(r"blk\.(\d+)\.", name)
     return int(match[1]) if match else -1
+
+
+@lru_cache(maxsize=8192)
+def _place(name: str) -> tuple[int, bytes]:
+    return _layer(name), name.encode()
 
 
 def _fitting(kind: str, width: int) -> str:
