@@ -87,6 +87,8 @@ class ModelFile:
     other_types: tuple[tuple[str, str], ...] = ()
     # Whether it holds the key and value projections of KV-shared layers, which nothing multiplies by.
     unused_projections: bool = True
+    # Of a file at hand: the type of every tensor, by name, as it is.
+    tensor_types: tuple[tuple[str, str], ...] = ()
     source: str = ""
 
 
@@ -126,6 +128,7 @@ class QuantizationCosts:
         return self.same_as.get(quantization, quantization)
 
     def loss(self, file: ModelFile) -> float:
-        """Return the expected share of quality that a file loses against BF16."""
-        increase = self.increase[self.standard_name(file.quantization)] / self.unquantized
+        """Return the expected share of quality that a file loses against BF16; the worst known where none is known."""
+        known = self.increase.get(self.standard_name(file.quantization), max(self.increase.values()))
+        increase = known / self.unquantized
         return increase * (self.quantization_aware if file.quantization_aware else 1.0)

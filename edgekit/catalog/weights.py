@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from edgekit.catalog.load import quantization_costs
-from edgekit.catalog.tensors import Tensor, tensor_bytes, with_types
+from edgekit.catalog.quantization import row_bytes
+from edgekit.catalog.tensors import Tensor, tensors, with_types
 from edgekit.catalog.variant import ModelFile, Shape
 
 # Vocabulary, merges and template of a Gemma 4 GGUF: the same in every file.
@@ -50,6 +52,8 @@ def weights(shape: Shape, file: ModelFile) -> Weights:
     computed = _computed(shape, file)
     if file.bytes is None:
         return computed
+    if file.tensor_types:
+        return replace(computed, file=file.bytes)
     tables = computed.token_embeddings + computed.per_layer_embeddings + computed.other
     scale = (file.bytes - METADATA - tables) / sum(computed.layers)
     return Weights(
@@ -66,28 +70,38 @@ def weights(shape: Shape, file: ModelFile) -> Weights:
     )
 
 
+def _types(shape: Shape, file: ModelFile) -> Iterator[tuple[Tensor, str]]:
+    """Yield the tensors of a file with their types: as they are in a file at hand, else as they would be made."""
+    if file.tensor_types:
+        found = dict(file.tensor_types)
+        yield from ((tensor, found[tensor.name]) for tensor in tensors(shape) if tensor.name in found)
+        return
+    tables = {"token_embd": file.token_embedding, "per_layer_token_embd": file.per_layer_embedding}
+    chosen = {**tables, **dict(file.other_types)}
+    for tensor, kind in with_types(shape, quantization_costs().standard_name(file.quantization)):
+        if file.unused_projections or not _is_unused(shape, tensor):
+            yield tensor, chosen.get(tensor.role) or kind
+
+
 def _computed(shape: Shape, file: ModelFile) -> Weights:
     tables = {"token_embd": 0, "per_layer_token_embd": 0, "other": 0}
     layers, read = [0] * shape.num_hidden_layers, [0.0] * shape.num_hidden_layers
     by_type: Counter[str] = Counter()
     read_by_type: Counter[str] = Counter()
     parameters, output_type = 0.0, ""
-    tables_types = {"token_embd": file.token_embedding, "per_layer_token_embd": file.per_layer_embedding}
-    chosen = {**tables_types, **dict(file.other_types)}
-    for tensor, kind in with_types(shape, quantization_costs().standard_name(file.quantization)):
-        if not file.unused_projections and _is_unused(shape, tensor):
-            continue
-        kind = chosen.get(tensor.role) or kind
-        size = tensor_bytes(kind, tensor)
+    for tensor, kind in _types(shape, file):
+        count = tensor.count
+        size = row_bytes(kind, count)
         output_type = kind if tensor.role == "token_embd" else output_type
         if tensor.layer is None:
             tables[tensor.role if tensor.role in tables else "other"] += size
             continue
+        share = _share_read(shape, tensor)
         layers[tensor.layer] += size
-        read[tensor.layer] += size * _share_read(shape, tensor)
+        read[tensor.layer] += size * share
         by_type[kind] += size
-        read_by_type[kind] += round(size * _share_read(shape, tensor))
-        parameters += tensor.count * _share_read(shape, tensor)
+        read_by_type[kind] += round(size * share)
+        parameters += count * share
     return Weights(
         METADATA + sum(tables.values()) + sum(layers),
         tables["token_embd"],

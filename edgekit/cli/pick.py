@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,6 +51,10 @@ def command(
     policy: Annotated[Policy, typer.Option(help="best: by estimate; guide: by the published table.")] = Policy.best,
     every: Annotated[bool, typer.Option("--all", help="Show every quantization.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show where the memory goes.")] = False,
+    model: Annotated[
+        Path | None, typer.Option(help="Judge this GGUF file instead of choosing.", metavar="FILE")
+    ] = None,
+    projector: Annotated[Path | None, typer.Option(help="The projector of --model.", metavar="FILE")] = None,
     measure: Annotated[bool, typer.Option(help="Measure the memory bandwidth, once per machine.")] = True,
     json: JsonOption = False,
 ) -> None:
@@ -65,6 +70,11 @@ def command(
         return
     machine = read_profile(profile) if profile else probe(measure=measure)
     asked = tuple(dict.fromkeys(["text", *(one.value for one in modality or [])]))
+    if model:
+        from edgekit.cli import file_view
+
+        file_view.show_file(model, projector, machine, Needs(context, asked, prefer.value), explain=explain, json=json)
+        return
     found = pick(machine, Needs(context, asked, prefer.value), by_guide=policy is Policy.guide)
     if json:
         pick_view.print_json(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgekit.cli import memory_view
 from edgekit.fit.candidate import Candidate
 from edgekit.fit.picker import Pick
 from edgekit.fit.reasons import reason
@@ -23,14 +24,16 @@ def as_json(found: Pick) -> dict[str, Any]:
 
 
 def _candidate(candidate: Candidate, found: Pick) -> dict[str, Any]:
-    load, memory = candidate.load, candidate.memory
+    load = candidate.load
     return {
+        "name": candidate.name,
         "variant": load.variant.name,
         "quantization": load.file.quantization,
         "repo": load.file.repo,
         "file": load.file.file,
         "projector": load.projector and {"repo": load.projector.repo, "file": load.projector.file},
         "context": candidate.settings.context,
+        "ubatch": candidate.settings.ubatch,
         "cache_type": candidate.settings.cache_type_k,
         "placement": candidate.placement,
         "gpu_layers": candidate.settings.gpu_layers,
@@ -38,19 +41,9 @@ def _candidate(candidate: Candidate, found: Pick) -> dict[str, Any]:
         "repack": candidate.settings.repack,
         "fits": candidate.fits,
         "shortfall": max(0, candidate.shortfall),
-        "memory": {
-            "total": memory.total,
-            "needed": memory.host_needed + memory.gpu,
-            "host": memory.host,
-            "gpu": memory.gpu,
-            "budget": {"host": candidate.limits.host, "gpu": candidate.limits.gpu},
-            "lines": [
-                {"what": line.what, "bytes": line.bytes, "where": line.where, "needed": line.needed}
-                for line in memory.lines
-            ],
-        },
-        "decode_tokens_per_second": _speed(candidate.decode),
-        "prefill_tokens_per_second": _speed(candidate.prefill),
+        "memory": memory_view.as_json(candidate.memory, candidate.limits),
+        "decode_tokens_per_second": speed(candidate.decode),
+        "prefill_tokens_per_second": speed(candidate.prefill),
         "quality": round(candidate.quality, 1),
         "reason": reason(candidate, found),
     }
@@ -64,5 +57,6 @@ def _gpus(candidate: Candidate) -> list[dict[str, Any]]:
     ]
 
 
-def _speed(speed: Speed | None) -> dict[str, Any] | None:
-    return {"low": round(speed.low, 2), "high": round(speed.high, 2), "basis": speed.basis} if speed else None
+def speed(found: Speed | None) -> dict[str, Any] | None:
+    """Return a range of tokens per second with its basis."""
+    return {"low": round(found.low, 2), "high": round(found.high, 2), "basis": found.basis} if found else None

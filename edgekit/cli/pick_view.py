@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
-from edgekit.cli import machine_view, output
+from edgekit.cli import machine_view, memory_view, output
 from edgekit.cli.pick_json import as_json
 from edgekit.cli.pick_table import table
 from edgekit.fit.candidate import Candidate
@@ -71,7 +71,7 @@ def _show_choice(found: Pick, *, explain: bool) -> None:
     output.show(Text(f"Speed: {chosen.decode.basis}.", style="dim"))
     if explain:
         output.show("")
-        output.show(_lines(chosen))
+        output.show(memory_view.table(chosen.memory))
     output.show("")
     for line in _next_commands(chosen):
         output.show(Text(f"  {line}"))
@@ -97,14 +97,3 @@ def _named(file: str) -> str:
     """Return the arguments that download a file, all parts of one that is published in parts."""
     start, parts, _ = file.partition("-00001-of-")
     return f'--include "{start}-*.gguf"' if parts else file
-
-
-def _lines(chosen: Candidate) -> Table:
-    listed = Table("Memory", "Where", box=None, pad_edge=False, header_style="dim")
-    listed.add_column("Size", justify="right")
-    listed.add_column("At once", justify="right")
-    for line in chosen.memory.lines:
-        listed.add_row(line.what.replace("_", " "), line.where, output.size(line.bytes), output.size(line.needed))
-    total = chosen.memory
-    listed.add_row("total", "", output.size(total.total), output.size(total.host_needed + total.gpu), style="bold")
-    return listed

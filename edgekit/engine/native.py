@@ -6,6 +6,8 @@ import ctypes
 import os
 import sys
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -19,10 +21,13 @@ mtmd: Any = _mtmd
 # GGML_LOG_LEVEL_ERROR; the bindings name no levels.
 _ERROR = 4
 _errors: deque[str] = deque(maxlen=40)
+_overhearing: list[list[str]] = []
 
 
 def _hear(level: int, text: bytes, _data: object) -> None:
     line = text.decode("utf-8", "replace")
+    for lines in _overhearing:
+        lines.append(line)
     if os.environ.get("EDGEKIT_DEBUG"):
         sys.stderr.write(line)
     if level == _ERROR:
@@ -49,6 +54,17 @@ def forget_complaints() -> None:
 def complaints() -> str:
     """Return the first error that llama.cpp logged since `forget_complaints`: later ones only follow from it."""
     return next((line.partition(": ")[2] or line for line in _errors if line), "no reason given")
+
+
+@contextmanager
+def overheard() -> Iterator[list[str]]:
+    """Collect every line that llama.cpp logs meanwhile, for numbers that it gives in no other way."""
+    lines: list[str] = []
+    _overhearing.append(lines)
+    try:
+        yield lines
+    finally:
+        _overhearing.remove(lines)
 
 
 class StopFlag:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,6 +15,16 @@ from edgekit.fit.settings import Settings
 
 _HALF = 2
 _PLAIN = ("F32", "F16", "BF16")
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """Bytes of what llama.cpp says that it makes beside the weights, all in main memory."""
+
+    # Keys and values, and the states of recurrent layers.
+    cache: int
+    compute: int
+    output: int
 
 
 def compute_buffer(shape: Shape, cache: KvCache, settings: Settings) -> int:

@@ -1,57 +1,96 @@
-"""Which variant of the catalog a file on disk is, and at which quantization."""
+"""What a Gemma 4 file on disk is: its variant, its quantization, and what each of its tensors takes."""
 
 from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import replace
 
 from gguf import LlamaFileType
 
 from edgekit.catalog.load import variants
 from edgekit.catalog.quantization import BASE_TYPES
-from edgekit.catalog.variant import ModelFile, Variant
+from edgekit.catalog.variant import ModelFile, Shape, Variant
 from edgekit.fit.estimate import Load
+from edgekit.fit.file_shape import text_shape, towers
 from edgekit.gguf_header import Header
 
 
 def recognized(header: Header) -> Load | None:
-    """Return a file as a load of its variant, its own size and tables counted; None where it is no known one."""
-    variant = next((one for one in variants() if _is(one, header)), None)
-    if variant is None:
+    """Return a file as a load of its variant in the catalog; None where it is no known one."""
+    load = file_load(header)
+    return load if load and load.variant in variants() else None
+
+
+def file_load(header: Header, projector: Header | None = None) -> Load | None:
+    """Return a file of any Gemma 4 as a load, all sizes from the files' own headers; None of anything else."""
+    shape = text_shape(header)
+    if shape is None:
         return None
-    quantization = _quantization(variant, header)
-    if quantization is None:
-        return None
-    return Load(
-        variant,
-        ModelFile(
-            quantization,
-            repo=variant.repo,
-            file=header.path.name,
-            bytes=header.bytes,
-            token_embedding=_type(header, "token_embd.weight"),
-            per_layer_embedding=_type(header, "per_layer_token_embd.weight"),
-        ),
+    variant = _variant(shape, header)
+    types = tuple((tensor.name, tensor.type.name) for tensor in header.tensors.values())
+    name = _quantization(variant, header)
+    aware = any(one.quantization_aware for one in variant.files if _is_published(one, header))
+    file = ModelFile(name, variant.repo, header.path.name, header.bytes, aware, tensor_types=types)
+    if projector is None:
+        return Load(variant, file)
+    found = towers(projector)
+    # A projector without encoders, 12B's, says nothing of widths: the catalog does.
+    read = replace(variant, vision=found.get("vision", variant.vision), audio=found.get("audio", variant.audio))
+    kinds = {"vision": ("image", "video"), "audio": ("audio",)}
+    modalities = [one for kind, names in kinds.items() if _has(projector, kind) for one in names]
+    beside = ModelFile(_type_name(projector) or "mixed", variant.repo, projector.path.name, projector.bytes)
+    return Load(read, file, beside, ("text", *modalities))
+
+
+def _variant(shape: Shape, header: Header) -> Variant:
+    known = next((one for one in variants() if one.shape == shape), None)
+    name = header.text("general.name") or header.path.stem
+    context = header.keys.get("gemma4.context_length")
+    return known or Variant(
+        name=name,
+        model=name,
+        repo="",
+        modalities=("text",),
+        context=context if isinstance(context, int) else 0,
+        # Variants with per-layer embeddings read pictures causally (llama.cpp, mtmd_decode_use_non_causal).
+        causal_images=bool(shape.hidden_size_per_layer_input),
+        shape=shape,
+        sampling={},
+        # Nobody published any: all ways to run the file are as good as each other.
+        benchmarks=defaultdict(float),
+        files=(),
+        projectors=(),
     )
 
 
-def _is(variant: Variant, header: Header) -> bool:
-    shape, keys = variant.shape, header.keys
-    return header.text("general.architecture") == "gemma4" and (
-        keys.get("gemma4.block_count"),
-        keys.get("gemma4.embedding_length"),
-    ) == (shape.num_hidden_layers, shape.hidden_size)
-
-
-def _quantization(variant: Variant, header: Header) -> str | None:
-    published = next((one for one in variant.files if one.bytes == header.bytes or one.file == header.path.name), None)
+def _quantization(variant: Variant, header: Header) -> str:
+    """Return what the file is called or calls itself; else the quantization that its most frequent type is known by."""
+    published = next((one for one in variant.files if _is_published(one, header)), None)
     if published:
         return published.quantization
+    if name := _type_name(header):
+        return name
+    sizes: Counter[str] = Counter()
+    for tensor in header.tensors.values():
+        sizes[tensor.type.name] += tensor.bytes
+    most = sizes.most_common(1)[0][0]
+    return next((name for name, kind in BASE_TYPES.items() if kind == most), most)
+
+
+def _is_published(file: ModelFile, header: Header) -> bool:
+    return header.bytes == file.bytes or header.path.name == file.file
+
+
+def _type_name(header: Header) -> str | None:
     number = header.keys.get("general.file_type")
     try:
-        name = LlamaFileType(number if isinstance(number, int) else -1).name
+        name = (
+            LlamaFileType(number if isinstance(number, int) else -1).name.removeprefix("MOSTLY_").removeprefix("ALL_")
+        )
     except ValueError:
         return None
-    name = name.removeprefix("MOSTLY_").removeprefix("ALL_")
     return name if name in BASE_TYPES else None
 
 
-def _type(header: Header, name: str) -> str | None:
-    return header.tensors[name].type.name if name in header.tensors else None
+def _has(projector: Header, kind: str) -> bool:
+    return bool(projector.keys.get(f"clip.has_{kind}_encoder"))
