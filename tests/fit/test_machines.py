@@ -37,6 +37,7 @@ PICKS: dict[str, tuple[float | None, str | None, str, str]] = {
         "26B-A4B fits; 4 tokens/s are slower than one reads",
     ),
     "orange-pi-5-16gb": (None, "26B-A4B:UD-Q3_K_M", "cpu", "three times a Pi 5's memory speed: the MoE keeps up"),
+    "risc-v-board-16gb": (7, "E2B:UD-Q4_K_XL", "cpu", "much memory, but so slow that only the smallest is of use"),
     "jetson-orin-nano-8gb": (None, "E4B:Q5_K_M", "gpu", "fits in unified memory, counted once, and leaves a GiB"),
     "android-termux-12gb": (25, "E4B:UD-Q4_K_XL", "cpu", "Android keeps more than half of the 12 GB"),
     "apple-m1-8gb": (None, "E2B:UD-Q4_K_XL", "gpu", "3 GiB are free: macOS and programs have the rest"),
