@@ -10,9 +10,12 @@ from oracles.header_only import write_header_only
 
 from edgekit.catalog.load import variants
 from edgekit.fit.file_plan import suited
+from edgekit.fit.needs import Needs
+from edgekit.fit.placement import best_candidate
 from edgekit.fit.plan import Plan
+from edgekit.fit.recognized import file_load
 from edgekit.gguf_header import Header, read_header
-from edgekit.hardware.machine import Accelerator
+from edgekit.hardware.machine import Accelerator, Memory
 from edgekit.hardware.profile import read_profile
 
 GIB = 1 << 30
@@ -38,7 +41,32 @@ def test_a_gpu_that_holds_the_file_gets_it_all(e2b):
     plan = suited(Plan(Path("m"), context=4096), e2b, machine)
     assert (plan.gpu_layers, plan.repack, plan.context) == (36, False, 4096)
     small = Accelerator("small", "nvidia", 2 * GIB, 2 * GIB, usable=True)
-    without = suited(plan, e2b, replace(machine, accelerators=(small,)))
-    assert (without.gpu_layers, without.repack) == (0, True)
+    partly = suited(plan, e2b, replace(machine, accelerators=(small,)))
+    assert 0 < partly.gpu_layers < 36
     idle = replace(machine.accelerators[0], usable=False)
     assert suited(Plan(Path("m")), e2b, replace(machine, accelerators=(idle,))).gpu_layers == 0
+
+
+def test_a_plan_is_what_pick_would_run(e2b):
+    machine = replace(read_profile("container-2gb"), memory=Memory(int(2.5 * GIB), int(2.2 * GIB)))
+    load = file_load(e2b)
+    assert load
+    for context in (2048, 16384, 32768):
+        best = best_candidate(load, machine, Needs(context))
+        plan = suited(Plan(Path("m"), context=context), e2b, machine)
+        assert (plan.context, plan.cache_type_k, plan.repack) == (context, best.settings.cache_type_k, False)
+    assert suited(Plan(Path("m"), context=16384), e2b, machine).cache_type_k == "F16"
+    assert suited(Plan(Path("m"), context=32768), e2b, machine).cache_type_k == "Q8_0"
+
+
+def test_two_cards_share_what_neither_holds(tmp_path):
+    file = tmp_path / "31B.gguf"
+    write_header_only(next(one for one in variants() if one.name == "31B"), "Q4_K_M", file)
+    machine = read_profile("workstation-two-rtx-3090")
+    assert suited(Plan(Path("m"), context=65536), read_header(file), machine).gpus == 2
+
+
+def test_another_architecture_stays_in_main_memory(e2b):
+    other = replace(e2b, keys={**e2b.keys, "general.architecture": "llama"})
+    plan = suited(Plan(Path("m")), other, read_profile("desktop-rtx-3060-12gb"))
+    assert (plan.gpu_layers, plan.repack, plan.cache_type_k) == (0, False, "F16")
