@@ -98,18 +98,22 @@ class _Search:
         self.best = self._try(Way(count, min(plan.batch_threads or count, most), plan.ubatch, repack=False))
         if plan.repack:
             self._consider(replace(self.best.way, repack=True), _WORTH_THE_MEMORY)
-        for counts in (range(count + 1, most + 1), range(count - 1, 0, -1)):
-            self._follow(replace(self.best.way, threads=threads) for threads in counts)
-        for counts in (range(count + 1, most + 1), range(count - 1, 0, -1)):
-            self._follow(replace(self.best.way, batch_threads=threads) for threads in counts)
+        self._follow("threads", _more(self.best.way.threads, most))
+        self._follow("threads", _fewer(self.best.way.threads))
+        self._follow("batch_threads", _more(self.best.way.batch_threads, most))
+        self._follow("batch_threads", _fewer(self.best.way.batch_threads))
         # A batch that was made to hold a picture in one piece stays as large as it is.
         if plan.ubatch == Plan.ubatch:
-            self._follow(replace(self.best.way, ubatch=ubatch) for ubatch in _SMALLER_UBATCHES)
+            self._follow("ubatch", _SMALLER_UBATCHES)
 
-    def _follow(self, ways: Iterable[Way]) -> None:
-        """Go one way as long as each step helps."""
-        for way in ways:
-            if not self._consider(way, _WORTH_CHANGING):
+    def _follow(self, name: str, values: Iterable[int]) -> None:
+        """Change one setting as long as that helps; one step that does not is forgiven: cores differ in size."""
+        failures = 0
+        for value in values:
+            way = replace(self.best.way, **{name: value})
+            known = any(trial.way == way for trial in self.trials)
+            failures = 0 if not known and self._consider(way, _WORTH_CHANGING) else failures + 1
+            if failures == 2:
                 return
 
     def _consider(self, way: Way, worth: float) -> bool:
@@ -153,3 +157,11 @@ class _Search:
 
     def _tokens(self, engine: Engine) -> list[int]:
         return random.Random(0).choices(range(engine.vocabulary.size), k=_READ)
+
+
+def _more(count: int, most: int) -> list[int]:
+    return sorted({count + 1, (count + most) // 2, most} & set(range(count + 1, most + 1)))
+
+
+def _fewer(count: int) -> list[int]:
+    return sorted({count - 1, count * 3 // 4, count // 2, count // 4, 1} & set(range(1, count)), reverse=True)
