@@ -163,6 +163,8 @@ def _context(plan: Plan, model: int, chunk: int, collector: _Collector) -> int:
     threads = plan.threads or physical_cores()
     params.n_threads, params.n_threads_batch = threads, plan.batch_threads or threads
     params.flash_attn_type = int(plan.flash_attention)
+    params.type_k = getattr(llama, f"GGML_TYPE_{plan.cache_type_k}")
+    params.type_v = getattr(llama, f"GGML_TYPE_{plan.cache_type_v}")
     params.cb_eval = collector.callback
     native.forget_complaints()
     context: int | None = llama.llama_init_from_model(model, params)
