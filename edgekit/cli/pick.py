@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.cli import output
 from edgekit.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from edgekit.hardware.machine import Machine
 
 
 class Modality(str, Enum):
@@ -62,13 +66,12 @@ def command(
     from edgekit.cli import pick_view
     from edgekit.fit.needs import Needs
     from edgekit.fit.picker import pick
-    from edgekit.hardware.probe import probe
     from edgekit.hardware.profile import read_profile
 
     if profiles:
         pick_view.show_profiles(json=json)
         return
-    machine = read_profile(profile) if profile else probe(measure=measure)
+    machine = read_profile(profile) if profile else _this_machine(measure=measure)
     asked = tuple(dict.fromkeys(["text", *(one.value for one in modality or [])]))
     if model:
         from edgekit.cli import file_view
@@ -80,3 +83,12 @@ def command(
         pick_view.print_json(found)
     else:
         pick_view.show(found, every=every, explain=explain)
+
+
+def _this_machine(*, measure: bool) -> Machine:
+    from edgekit.hardware.probe import probe
+
+    if not measure:
+        return probe()
+    with output.progress("Measuring this machine") as step:
+        return probe(measure=True, progress=step)

@@ -67,11 +67,14 @@ def _show_choice(found: Pick, *, explain: bool) -> None:
     if chosen is None:
         _show_nearest(found)
         return
-    output.show(Text.assemble(("Take ", ""), (chosen.name, "bold green"), (". ", ""), reason(chosen, found)))
+    colour = "bold green" if chosen.fits else "bold red"
+    output.show(Text.assemble("Take " if chosen.fits else "", (chosen.name, colour), ". ", reason(chosen, found)))
     output.show(Text(f"Speed: {chosen.decode.basis}.", style="dim"))
     if explain:
         output.show("")
         output.show(memory_view.table(chosen.memory))
+    if not chosen.fits:
+        return
     output.show("")
     for line in _next_commands(chosen):
         output.show(Text(f"  {line}"))
