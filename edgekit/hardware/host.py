@@ -48,4 +48,6 @@ class Host:
     registry: Callable[[], Registry] = dict
     # Windows: the numbers for which IsProcessorFeaturePresent says yes.
     windows_features: Callable[[], frozenset[int]] = frozenset
+    # Windows: what GetSystemCpuSetInformation writes.
+    cpu_sets: Callable[[], bytes] = bytes
     nvidia: Callable[[], Sequence[NvidiaDevice]] = tuple

@@ -16,6 +16,8 @@ VENDORS = {0x1002: "amd", 0x8086: "intel", 0x10DE: "nvidia"}
 _INTEL_INTEGRATED = "0000:00:02."
 # The region of its memory that the processor sees, which is all of it where resizable BAR is on.
 _MEMORY_REGION = 2
+# Behind the table's size, two bytes.
+_METRICS_FORMAT = 2
 
 
 def cards(host: Host, memory: Memory) -> Iterator[Accelerator]:
@@ -48,10 +50,19 @@ def _amd(device: Path, memory: Memory) -> Accelerator:
     used = number(device / "mem_info_vram_used") or 0
     borrowed = number(device / "mem_info_gtt_total") or 0
     name = text(device / "product_name") or "AMD GPU"
-    if total <= 4 * _GIB and borrowed > total:
-        # An APU: a small carved-out part, the rest borrowed from main memory.
+    if borrowed > total and _is_apu(device, total):
+        # A small carved-out part, the rest borrowed from main memory; a large part is the GPU's own.
         return Accelerator(name, "amd", borrowed, min(borrowed, memory.available), shares_memory=True)
     return Accelerator(name, "amd", total, total - used)
+
+
+def _is_apu(device: Path, total: int) -> bool:
+    try:
+        # Its format: 1 for cards since Vega 12, 2 and more for APUs since Renoir (the kernel's kgd_pp_interface.h).
+        return (device / "gpu_metrics").read_bytes()[_METRICS_FORMAT] > 1
+    except (OSError, IndexError):
+        # Older ones have no metrics; of these only small cards have so little memory.
+        return total <= 2 * _GIB
 
 
 def _intel(device: Path, memory: Memory) -> Accelerator:

@@ -12,6 +12,7 @@ from edgekit.hardware.cgroup import processor_quota
 from edgekit.hardware.host import Host
 from edgekit.hardware.machine import Processor
 from edgekit.hardware.system_files import number, ranges, text
+from edgekit.hardware.windows import efficiency_cores
 
 # What platform.machine() says elsewhere: Linux's name.
 _ARCHITECTURES = {"AMD64": "x86_64", "ARM64": "aarch64", "arm64": "aarch64"}
@@ -101,7 +102,8 @@ def _windows(host: Host) -> Processor:
     model = next((str(values["ProcessorNameString"]).strip() for values in keys if "ProcessorNameString" in values), "")
     found = _counted(host)
     features = instructions.of_windows(host.windows_features(), found.architecture)
-    return replace(found, model=model or found.model, features=features)
+    small = efficiency_cores(host.cpu_sets())
+    return replace(found, model=model or found.model, features=features, efficiency_cores=small)
 
 
 def _counted(host: Host) -> Processor:

@@ -42,6 +42,7 @@ def this_host() -> Host:
         properties=_properties if "ANDROID_ROOT" in os.environ else dict,
         registry=_registry if system == "Windows" else dict,
         windows_features=_windows_features if system == "Windows" else frozenset,
+        cpu_sets=_cpu_sets if system == "Windows" else bytes,
         # macOS has no NVML.
         nvidia=nvidia_devices if system != "Darwin" else tuple,
     )
@@ -105,3 +106,12 @@ def _registry() -> Registry:
 def _windows_features() -> frozenset[int]:
     present = vars(ctypes)["windll"].kernel32.IsProcessorFeaturePresent
     return frozenset(number for number in range(_WINDOWS_FEATURES) if present(number))
+
+
+def _cpu_sets() -> bytes:
+    # Windows 10 and later; once for the size, once for the content.
+    ask = vars(ctypes)["windll"].kernel32.GetSystemCpuSetInformation
+    size = ctypes.c_ulong()
+    ask(None, 0, ctypes.byref(size), None, 0)
+    buffer = ctypes.create_string_buffer(size.value)
+    return buffer.raw if ask(buffer, size, ctypes.byref(size), None, 0) else b""

@@ -1,8 +1,9 @@
-"""Windows's display adapters, as their drivers describe them in the registry."""
+"""What Windows tells in its own way: display adapters by the registry, kinds of cores by its CPU sets."""
 
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator, Mapping
 
 from edgekit.hardware.host import Host
@@ -15,6 +16,20 @@ _DISPLAYS = "{4d36e968-e325-11ce-bfc1-08002be10318}"
 _INTEGRATED = re.compile(
     r"(UHD|HD|Iris.*|Radeon(\(TM\))?( Vega)?( \d+M?)?) Graphics|Arc\(TM\) (\d+\w* )?(Graphics|GPU)"
 )
+# SYSTEM_CPU_SET_INFORMATION (winnt.h): size, group at 12, core in it at 15, efficiency class at 18: the higher, the faster.
+_CPU_SET = struct.Struct("<I8xHxB2xB")
+
+
+def efficiency_cores(cpu_sets: bytes) -> int:
+    """Return how many cores are of a slower class than the fastest, from GetSystemCpuSetInformation's bytes."""
+    classes: dict[tuple[int, int], int] = {}
+    position = 0
+    while position + _CPU_SET.size <= len(cpu_sets):
+        size, group, core, its_class = _CPU_SET.unpack_from(cpu_sets, position)
+        classes[group, core] = its_class
+        # Later versions of Windows may write longer records.
+        position += max(size, _CPU_SET.size)
+    return sum(1 for its_class in classes.values() if its_class < max(classes.values()))
 
 
 def display_adapters(host: Host, memory: Memory) -> Iterator[Accelerator]:

@@ -111,7 +111,7 @@ SEEN = {
     "windows-desktop-rtx-4060-ti": Seen(
         31.86,
         22.0,
-        (14, 0, 20),
+        (14, 8, 20),
         "i5-13500",
         "avx2",
         (("nvidia", 8.0, False), ("intel", 15.93, True)),
@@ -218,6 +218,30 @@ def test_a_jetsons_container_shows_no_device_tree(tmp_path: Path) -> None:
     (found.root / "proc/device-tree/model").unlink()
     [one] = describe(found, frozenset({"cuda"})).accelerators
     assert (one.vendor, one.shares_memory, one.usable) == ("nvidia", True, True)
+
+
+@pytest.mark.parametrize(
+    ("format", "vram", "shares", "gib"),
+    [
+        # A card of 4 GB (RX 6500 XT) beside much memory, an APU, an APU to which the firmware gave 96 GB.
+        (1, 4, False, 4),
+        (2, 1, True, 16),
+        (3, 96, False, 96),
+        # Before Vega 12 and Renoir nothing tells.
+        (None, 4, False, 4),
+        (None, 1, True, 16),
+    ],
+)
+def test_cards_and_apus_of_amd(format: int | None, vram: int, shares: bool, gib: int, tmp_path: Path) -> None:
+    found = host("radeon-rx-7900-xtx", tmp_path)
+    device = found.root / "sys/class/drm/card0/device"
+    (device / "mem_info_vram_total").write_text(f"{vram * GIB}\n")
+    (device / "mem_info_vram_used").write_text("0\n")
+    (device / "mem_info_gtt_total").write_text(f"{16 * GIB}\n")
+    if format is not None:
+        (device / "gpu_metrics").write_bytes(bytes([120, 0, format, 3]) + bytes(116))
+    [one] = describe(found, frozenset()).accelerators
+    assert (one.shares_memory, one.memory_total) == (shares, gib * GIB)
 
 
 def test_an_arc_without_resizable_bar_has_no_known_memory(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Answers stand under `=== sysctl` and so on (see `_ANSWERS`); README.md says wher
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -90,6 +91,16 @@ def _windows_features(text: str) -> dict[str, Any]:
     return {"windows_features": lambda: numbers}
 
 
+def _cpu_sets(text: str) -> dict[str, Any]:
+    """Read a line for each logical processor: its core and the core's efficiency class."""
+    rows = [tuple(map(int, line.split())) for line in text.splitlines()]
+    raw = b"".join(
+        struct.pack("<IIIHBBBBBBIQ", 32, 0, 256 + i, 0, i, *row[:1], 0, 0, row[1], 0, 0, 0)
+        for i, row in enumerate(rows)
+    )
+    return {"cpu_sets": lambda: raw}
+
+
 def _nvml(text: str) -> dict[str, Any]:
     """Read lines of name, bytes in all, bytes free, megahertz and bits."""
     rows = [line.split(", ") for line in text.splitlines()]
@@ -104,6 +115,7 @@ _ANSWERS: dict[str, Callable[[str], dict[str, Any]]] = {
     "getprop": _properties,
     "reg query": _registry,
     "IsProcessorFeaturePresent": _windows_features,
+    "GetSystemCpuSetInformation": _cpu_sets,
     "nvml": _nvml,
 }
 # Name: what makes the machine, given a folder for its files.
