@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
-from edgekit.catalog.mixture import types
+from edgekit.catalog.mixture import is_quantizable, types
 from edgekit.catalog.quantization import row_bytes
 from edgekit.catalog.recipe import Candidate, Recipe, Structure
 from edgekit.catalog.variant import Shape
@@ -108,14 +108,21 @@ def with_types(shape: Shape, quantization: str, *, has_importance: bool = False)
     found = tensors(shape)
     heads_per_key = shape.num_attention_heads * shape.head_width(0) // shape.cache_width(0)
     model = Structure(shape.num_hidden_layers, heads_per_key, shape.num_experts)
-    candidates = _candidates(shape)
-    chosen = types(Recipe(quantization, has_importance), model, candidates)
-    return tuple((tensor, chosen[one.name]) for tensor, one in zip(found, candidates, strict=True))
+    # Norms and scales, most of the tensors, stay as they are whatever the quantization.
+    chosen = types(Recipe(quantization, has_importance), model, _quantizable(shape))
+    return tuple(
+        (tensor, chosen.get(one.name, one.kind)) for tensor, one in zip(found, _candidates(shape), strict=True)
+    )
 
 
 @lru_cache(maxsize=16)
 def _candidates(shape: Shape) -> tuple[Candidate, ...]:
     return tuple(Candidate(tensor.name, tensor.extents, _converted(tensor)) for tensor in tensors(shape))
+
+
+@lru_cache(maxsize=16)
+def _quantizable(shape: Shape) -> tuple[Candidate, ...]:
+    return tuple(one for one in _candidates(shape) if is_quantizable(one))
 
 
 def _converted(tensor: Tensor) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edgekit.catalog.quantization import row_bytes
 from edgekit.catalog.variant import Shape
@@ -22,6 +23,8 @@ class KvCache:
     layers: tuple[int, ...]
 
 
+# Every question about settings starts with this one.
+@lru_cache(maxsize=512)
 def kv_cache(shape: Shape, settings: Settings) -> KvCache:
     """Return what the cache of a context takes."""
     full_cells, sliding_cells = _cells(shape, settings)
