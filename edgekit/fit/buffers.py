@@ -29,7 +29,7 @@ class Buffers:
 
 def compute_buffer(shape: Shape, cache: KvCache, settings: Settings) -> int:
     """Return the compute buffer of a processor that runs every layer: inputs, activations and logits."""
-    return _reserved(shape, _batch(cache, settings))
+    return _reserved(shape, _batch(shape, cache, settings))
 
 
 def accelerator_buffer(shape: Shape, cache: KvCache, settings: Settings) -> int:
@@ -39,7 +39,7 @@ def accelerator_buffer(shape: Shape, cache: KvCache, settings: Settings) -> int:
     (186.30 MiB for E4B), which this reproduces. Several accelerators have a buffer each and work on several ubatches at
     a time, with four copies of the masks (ggml-backend.cpp, GGML_SCHED_MAX_COPIES): not measured.
     """
-    batch = _batch(cache, settings, on_accelerator=True)
+    batch = _batch(shape, cache, settings, on_accelerator=True)
     queries = shape.num_attention_heads * max(shape.head_dim, shape.global_head_dim)
     one = _reserved(shape, batch) + FLOAT * batch.tokens * (shape.hidden_size + queries)
     return one if settings.gpus == 1 else settings.gpus * (one + 3 * _masks(batch))
@@ -48,7 +48,7 @@ def accelerator_buffer(shape: Shape, cache: KvCache, settings: Settings) -> int:
 def host_buffer(shape: Shape, cache: KvCache, settings: Settings) -> int:
     """Return the host's share when every layer runs on accelerators: the inputs and the embeddings it looks up."""
     graph = Graph()
-    add_inputs(graph, shape, _batch(cache, settings))
+    add_inputs(graph, shape, _batch(shape, cache, settings))
     return graph.peak().bytes
 
 
@@ -68,16 +68,18 @@ def tower_buffer(tower: Tower, tokens: int) -> int:
     return tokens * tower.patches_per_token * FLOAT * (10 * tower.hidden_size + 3 * tower.intermediate_size)
 
 
-def _batch(cache: KvCache, settings: Settings, *, on_accelerator: bool = False) -> Batch:
+def _batch(shape: Shape, cache: KvCache, settings: Settings, *, on_accelerator: bool = False) -> Batch:
     tokens = settings.tokens_at_once
+    # Keys and values of a quantized cache are rotated in steps of 64 values (llama-kv-cache.cpp).
+    rotates = shape.head_width(0) % 64 == 0
     return Batch(
         tokens,
         min(settings.outputs, tokens),
         cache.full_cells,
         cache.sliding_cells,
         settings.flash_attention,
-        settings.cache_type_k not in _PLAIN,
-        settings.cache_type_v not in _PLAIN,
+        rotates and settings.cache_type_k not in _PLAIN,
+        rotates and settings.cache_type_v not in _PLAIN,
         on_accelerator,
     )
 
