@@ -16,7 +16,7 @@ _DISPLAYS = "{4d36e968-e325-11ce-bfc1-08002be10318}"
 _INTEGRATED = re.compile(
     r"(UHD|HD|Iris.*|Radeon(\(TM\))?( Vega)?( \d+M?)?) Graphics|Arc\(TM\) (\d+\w* )?(Graphics|GPU)"
 )
-# SYSTEM_CPU_SET_INFORMATION (winnt.h): size, group at 12, core in it at 15, efficiency class at 18: the higher, the faster.
+# SYSTEM_CPU_SET_INFORMATION (winnt.h): size, group at 12, core in it at 15, efficiency class at 18 (higher is faster).
 _CPU_SET = struct.Struct("<I8xHxB2xB")
 
 
