@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from edgekit.convert.checkpoint import Checkpoint
+from edgekit.convert.gemma3.config import ARCHITECTURES as GEMMA3
+from edgekit.convert.gemma3.model import Gemma3
+from edgekit.convert.gemma3n.config import ARCHITECTURES as GEMMA3N
+from edgekit.convert.gemma3n.model import Gemma3n
 from edgekit.convert.gemma4.config import ARCHITECTURES as GEMMA4
 from edgekit.convert.gemma4.config import architecture
 from edgekit.convert.gemma4.model import Gemma4
 from edgekit.convert.model import Model
 from edgekit.errors import UnsupportedError
 
-_MODELS: dict[str, type[Model]] = {**dict.fromkeys(GEMMA4, Gemma4)}
+_MODELS: dict[str, type[Model]] = {
+    **dict.fromkeys(GEMMA4, Gemma4),
+    **dict.fromkeys(GEMMA3, Gemma3),
+    **dict.fromkeys(GEMMA3N, Gemma3n),
+}
 
 
 def open_model(checkpoint: Checkpoint) -> Model:

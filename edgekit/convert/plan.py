@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from gguf import GGMLQuantizationType
 
 from edgekit.convert.checkpoint import Weight
 from edgekit.convert.safetensors import Floats
@@ -32,6 +33,8 @@ class TensorPlan:
     whole: bool = False
     # Further weights of the same shape that lie behind the first: each is one step of the first dimension.
     stacked: tuple[Weight, ...] = ()
+    # The type that it is stored in whatever the quantization.
+    stored: GGMLQuantizationType | None = None
 
     @property
     def height(self) -> int:

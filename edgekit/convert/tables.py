@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+
+from gguf import GGMLQuantizationType
 
 from edgekit.convert.checkpoint import Weight
 from edgekit.convert.plan import TensorPlan
@@ -19,12 +21,14 @@ _CONSTANTS = {"one": 1, "two": 2, "three": 3, _ANY: -1}
 # What releases of transformers, trainers and wrapped modules put before a tensor's own name, and inside it.
 _BEFORE = re.compile(r"^(?:base_model\.|module\.|model\.|language_model\.)+")
 _INSIDE = re.compile(r"_fsdp_wrapped_module\.|_checkpoint_wrapped_module\.|_orig_mod\.")
-# Other spellings of the same tensor: a clipped layer has its matrix one level deeper, and the parts of the 12B model's
-# vision embedder have other names inside transformers than in its files.
+# Other spellings of the same tensor: a clipped layer has its matrix one level deeper, the parts of the 12B model's
+# vision embedder have other names inside transformers than in its files, and Gemma 3's tower lost a level in
+# transformers 5.
 _SPELLINGS = (
     (re.compile(r"\.linear\.weight$"), ".weight"),
     (re.compile(r"^embed_vision\.(?=patch_|pos_)"), "vision_embedder."),
     (re.compile(r"^embed_vision\.multimodal_embedder\."), "embed_vision."),
+    (re.compile(r"^vision_tower\.vision_model\."), "vision_tower."),
 )
 
 
@@ -41,6 +45,8 @@ class Row:
     whole: bool = False
     # Whether infinity is a value like others.
     unbounded: bool = False
+    # The type that it is stored in whatever the quantization.
+    stored: GGMLQuantizationType | None = None
 
 
 @dataclass(frozen=True)
@@ -98,10 +104,13 @@ class Part:
         """Raise FileError where a tensor is missing or of another shape than config.json promises."""
         for name, weight in self.weights.items():
             self._check_shape(weight, self._expected[name].shape)
-        required = (name for name, expected in self._expected.items() if expected.required)
-        missing = next((name for name in required if name not in self.weights), None)
-        if missing is not None:
-            raise FileError(f"the checkpoint has no {missing}: download the whole checkpoint again")
+        lacking = next((name for name, expected in self.missing() if expected.required), None)
+        if lacking is not None:
+            raise FileError(f"the checkpoint has no {lacking}: download the whole checkpoint again")
+
+    def missing(self) -> Iterator[tuple[str, Expected]]:
+        """Yield the tensors that the checkpoint lacks, required or not, by their plain names."""
+        return ((name, expected) for name, expected in self._expected.items() if name not in self.weights)
 
     def _plan(self, weight: Weight) -> TensorPlan:
         name = plain_name(weight.name)
@@ -115,7 +124,9 @@ class Part:
         self.weights[name] = weight
         row = self._expected[name].row
         shape = self._expected[name].written if row.written else weight.shape or (1,)
-        return TensorPlan(row.name, shape, weight, row.transform, unbounded=row.unbounded, whole=row.whole)
+        return TensorPlan(
+            row.name, shape, weight, row.transform, unbounded=row.unbounded, whole=row.whole, stored=row.stored
+        )
 
     def _check_shape(self, weight: Weight, shape: tuple[int, ...]) -> None:
         found = weight.shape or (1,)

@@ -66,7 +66,8 @@ def target(
     if not uses_quantizer(recipe):
         matrix = None
     recipe = replace(recipe, has_importance=matrix is not None)
-    types = tensor_types(recipe, source, {plan.name: plan.shape for plan in plans}, metadata)
+    chosen = tensor_types(recipe, source, {plan.name: plan.shape for plan in plans}, metadata)
+    types = [type if plan.stored is None else plan.stored for plan, type in zip(plans, chosen, strict=True)]
     tensors = tuple(TensorInfo(plan.name, plan.shape, type) for plan, type in zip(plans, types, strict=True))
     importance = {}
     for plan, type in zip(plans, types, strict=True):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from oracles import tiny_checkpoint
+from oracles import tiny_checkpoint, tiny_gemma3
 from safetensors.torch import load_file, save_file
 from transformers import (
     Gemma4AssistantConfig,
@@ -123,18 +123,25 @@ VARIANTS: dict[str, Callable[[], PreTrainedModel]] = {
     "text-only": text_only,
     "drafter": drafter,
     "unified-drafter": unified_drafter,
+    **tiny_gemma3.VARIANTS,
 }
 # Those without a projector.
-EYELESS = ("text-only", "drafter", "unified-drafter")
+EYELESS = ("text-only", "drafter", "unified-drafter", "gemma3-text", "gemma3n")
 
 
 def write(folder: Path, name: str, dtype: torch.dtype = torch.bfloat16) -> Path:
     """Write a variant with its tokenizer and processor settings to `folder` and return it."""
+    if name in tiny_gemma3.VARIANTS:
+        return tiny_gemma3.write(folder, tiny_gemma3.VARIANTS[name]())
     with drafters_allowed():
         made = VARIANTS[name]()
         tiny_checkpoint.randomize(made)
         made.generation_config = GENERATION
         made.to(dtype).save_pretrained(folder)
+    if name == "unified":
+        settings = folder / "generation_config.json"
+        values = json.loads(settings.read_text(encoding="utf-8"))
+        settings.write_text(json.dumps(values | {"suppress_tokens": [9, 10]}), encoding="utf-8")
     tiny_checkpoint.tokenizer().save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(PICTURE), encoding="utf-8")
     return folder

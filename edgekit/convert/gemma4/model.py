@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gguf import Keys
+from gguf import GGUFValueType, Keys
 
 from edgekit.convert import keys
-from edgekit.convert.checkpoint import Checkpoint, Weight
+from edgekit.convert.checkpoint import Checkpoint, Weight, read_json
 from edgekit.convert.gemma4 import audio, text, unified, vision
 from edgekit.convert.gemma4.config import Config, read_config
 from edgekit.convert.gemma4.tokenizer import Tokenizer
@@ -16,6 +16,8 @@ _TOWERS = ("vision_tower.", "vision_embedder.", "embed_vision.", "audio_tower.",
 # Of drafters that rank clusters of tokens first: llama.cpp's converter leaves them out.
 _MASKED = "masked_embedding."
 _WITHOUT_MASK = "without its clusters of tokens, for which llama.cpp has no use: it drafts over the whole vocabulary"
+# The gguf package's table of keys has it since 0.20.
+_SUPPRESSED = "tokenizer.ggml.suppress_tokens"
 
 
 class Gemma4(Model):
@@ -59,7 +61,9 @@ class Gemma4(Model):
     def text_metadata(self) -> dict[str, keys.Value]:
         """Return architecture, shape, tokenizer and template."""
         architecture = {Keys.General.ARCHITECTURE: keys.text(text.architecture(self.config.text))}
-        return {**architecture, **text.metadata(self.config.text), **self.tokenizer.metadata}
+        made = {**architecture, **text.metadata(self.config.text), **self.tokenizer.metadata}
+        suppressed = self._suppressed() if self.config.unified and not self.config.is_drafter else []
+        return made | ({_SUPPRESSED: keys.array(GGUFValueType.INT32, suppressed)} if suppressed else {})
 
     def projector_metadata(self) -> dict[str, keys.Value]:
         """Return the projector's architecture and shape."""
@@ -72,6 +76,13 @@ class Gemma4(Model):
             of_audio = unified.audio_metadata if config.unified else audio.metadata
             made |= of_audio(config.audio, width)
         return made
+
+    def _suppressed(self) -> list[int]:
+        """Return the tokens that 12B must never say: those that stand for pictures and sound."""
+        path = self.checkpoint.directory / "generation_config.json"
+        found = read_json(path, "copy it from the base model").get("suppress_tokens") if path.is_file() else None
+        tokens = found if isinstance(found, list) else []
+        return [token for token in tokens if type(token) is int and 0 <= token < len(self.tokenizer.tokens)]
 
     def _sorted(self) -> tuple[list[Weight], list[Weight]]:
         """Return the weights of the language model and those of the towers."""

@@ -11,7 +11,8 @@ from gguf import GGUFValueType, Keys, TokenType
 
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import read_json
-from edgekit.convert.gemma4.template import chat_templates
+from edgekit.convert.special_tokens import content, special_tokens
+from edgekit.convert.template import chat_templates
 from edgekit.errors import FileError, UnsupportedError
 
 # Control tokens that a program must see in the text, to tell thoughts and tool calls from answers.
@@ -35,15 +36,6 @@ _GEMMA_DEFAULTS = {
     "unk_token": "<unk>",
     "mask_token": "<mask>",
 }
-_ID_KEYS = {
-    "bos": Keys.Tokenizer.BOS_ID,
-    "eos": Keys.Tokenizer.EOS_ID,
-    "unk": Keys.Tokenizer.UNK_ID,
-    "sep": Keys.Tokenizer.SEP_ID,
-    "pad": Keys.Tokenizer.PAD_ID,
-    "mask": Keys.Tokenizer.MASK_ID,
-}
-_ADD_KEYS = {"bos": Keys.Tokenizer.ADD_BOS, "eos": Keys.Tokenizer.ADD_EOS, "sep": Keys.Tokenizer.ADD_SEP}
 
 
 class Tokenizer:
@@ -74,8 +66,7 @@ class Tokenizer:
             Keys.Tokenizer.SCORES: keys.array(GGUFValueType.FLOAT32, [_SCORE] * len(self.tokens)),
             Keys.Tokenizer.TOKEN_TYPE: keys.array(GGUFValueType.INT32, self._types()),
             Keys.Tokenizer.MERGES: keys.array(GGUFValueType.STRING, self._merges()),
-            **{_ID_KEYS[name]: keys.u32(number) for name, number in self._special_ids()},
-            **{_ADD_KEYS[name]: keys.boolean(added) for name, added in self._added()},
+            **special_tokens(self.content, self.config, self.model_config, len(self.tokens)),
             **chat_templates(self.directory, self.config),
             Keys.Tokenizer.ADD_PREFIX: keys.boolean(False),
             # llama.cpp forces it for Gemma 4; a file that says otherwise only earns a warning.
@@ -104,12 +95,12 @@ class Tokenizer:
         defaults = _GEMMA_DEFAULTS if str(self.config.get("tokenizer_class", "")).startswith("GemmaTokenizer") else {}
         for key, value in (defaults | self.config).items():
             # transformers treats any key that ends so as naming a special token.
-            if key.endswith("_token") and (content := _content(value)):
-                yield content
+            if key.endswith("_token") and (text := content(value)):
+                yield text
         extra = self.config.get("extra_special_tokens") or self.config.get("additional_special_tokens") or ()
         for value in extra.values() if isinstance(extra, dict) else extra:
-            if content := _content(value):
-                yield content
+            if text := content(value):
+                yield text
 
     def _merges(self) -> list[str]:
         merges = self.content["model"].get("merges") or []
@@ -117,43 +108,6 @@ class Tokenizer:
         return [
             pair if isinstance(pair, str) else " ".join(part.replace(" ", "\u0120") for part in pair) for pair in merges
         ]
-
-    def _special_ids(self) -> Iterator[tuple[str, int]]:
-        added = {token["content"]: token["id"] for token in self.content.get("added_tokens", [])}
-        text_config = self.model_config.get("text_config") or {}
-        for name in _ID_KEYS:
-            inside = text_config.get(f"{name}_token_id")
-            listed = self.model_config.get(f"{name}_token_id")
-            number = added.get(_content(self.config.get(f"{name}_token")), inside if listed is None else listed)
-            if isinstance(number, int) and 0 <= number < len(self.tokens):
-                yield name, number
-
-    def _added(self) -> Iterator[tuple[str, bool]]:
-        """Say which tokens are put around a text, as the tokenizer's template or its config has it."""
-        found = {name: self.config[f"add_{name}_token"] for name in _ADD_KEYS if f"add_{name}_token" in self.config}
-        for name, added in (found | self._added_by_template()).items():
-            if isinstance(added, bool):
-                yield name, added
-
-    def _added_by_template(self) -> dict[str, bool]:
-        processor = self.content.get("post_processor") or {}
-        templates = [
-            part for part in processor.get("processors", [processor]) if part.get("type") == "TemplateProcessing"
-        ]
-        found: dict[str, bool] = {}
-        for template in templates:
-            single, pair = template.get("single", []), template.get("pair", [])
-            if len(single) < 2:
-                continue
-            first, last = _special(single[0]), _special(single[-1])
-            if first:
-                found["bos"] = first == _content(self.config.get("bos_token"))
-            if last:
-                found["eos"] = last == _content(self.config.get("eos_token"))
-            between = pair[1 if first else 0 : -1 if last else None][1:-1]
-            if between:
-                found["sep"] = _special(between[0]) == _content(self.config.get("eos_token"))
-        return found
 
 
 def _type(token: str, is_special: bool, is_appended: bool) -> TokenType:
@@ -164,14 +118,3 @@ def _type(token: str, is_special: bool, is_appended: bool) -> TokenType:
     if is_special:
         return TokenType.CONTROL
     return TokenType.USER_DEFINED if is_appended else TokenType.NORMAL
-
-
-def _content(value: object) -> str | None:
-    """Return a token's text, which stands as a string or as an object with its details."""
-    content = value.get("content") if isinstance(value, dict) else value
-    return content if isinstance(content, str) else None
-
-
-def _special(part: dict[str, Any]) -> str | None:
-    name = part.get("SpecialToken", {}).get("id")
-    return name if isinstance(name, str) else None

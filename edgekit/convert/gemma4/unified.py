@@ -8,8 +8,9 @@ import numpy as np
 from gguf import Keys
 
 from edgekit.convert import keys
+from edgekit.convert.colours import colours
 from edgekit.convert.gemma4.audio import MEL_BINS
-from edgekit.convert.gemma4.vision import UNUSED_IMAGE_SIZE, channels_first, colours
+from edgekit.convert.gemma4.vision import DEVIATION, MEAN, UNUSED_IMAGE_SIZE, channels_first
 from edgekit.convert.safetensors import Floats
 from edgekit.convert.section import Section
 from edgekit.convert.tables import Expected, Row, expect
@@ -71,7 +72,7 @@ def vision_metadata(config: Section, text_width: int, processor: dict[str, Any])
         vision.BLOCK_COUNT: keys.u32(0),
         vision.Attention.HEAD_COUNT: keys.u32(0),
         vision.Attention.LAYERNORM_EPS: keys.f32(1e-6),
-        **colours(processor),
+        **colours(processor, MEAN, DEVIATION),
     }
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from gguf import GGUFValueType, Keys, VisionProjectorType
+from gguf import Keys, VisionProjectorType
 
 from edgekit.convert import keys
+from edgekit.convert.colours import CHANNELS, colours
 from edgekit.convert.gemma4.clipping import with_bounds
 from edgekit.convert.safetensors import Floats
 from edgekit.convert.section import Section
 from edgekit.convert.tables import Expected, Row, expect, expect_layer
 
-_CHANNELS = 3
+# Gemma 4 takes colours as they are.
+MEAN, DEVIATION = 0.0, 1.0
 
 
 def channels_first(rows: Floats) -> Floats:
     """Turn patches, which lie there as rows of pixels of three colours, into a plane per colour."""
     width = rows.reshape(len(rows), -1).shape[1]
-    side = round((width / _CHANNELS) ** 0.5)
-    return rows.reshape(-1, side, side, _CHANNELS).transpose(0, 3, 1, 2)
+    side = round((width / CHANNELS) ** 0.5)
+    return rows.reshape(-1, side, side, CHANNELS).transpose(0, 3, 1, 2)
 
 
 _ROWS = {
@@ -64,7 +66,7 @@ def expected(config: Section, text_width: int) -> dict[str, Expected]:
         "kv": (config.whole_or_none("num_key_value_heads") or heads) * head,
         "text": text_width,
         "patch": patch,
-        "pixels": _CHANNELS * patch * patch,
+        "pixels": CHANNELS * patch * patch,
         "positions": config.whole("position_embedding_size"),
     }
     found = expect(_ROWS, sizes, () if config.flag("standardize") else _STANDARD)
@@ -92,20 +94,5 @@ def metadata(config: Section, text_width: int, processor: dict[str, Any]) -> dic
         vision.BLOCK_COUNT: keys.u32(config.whole("num_hidden_layers")),
         vision.Attention.HEAD_COUNT: keys.u32(config.whole("num_attention_heads")),
         vision.Attention.LAYERNORM_EPS: keys.f32(1e-6),
-        **colours(processor),
+        **colours(processor, MEAN, DEVIATION),
     }
-
-
-def colours(processor: dict[str, Any]) -> dict[str, keys.Value]:
-    """Return how a picture's colours are shifted and scaled: by default not at all."""
-    mean, deviation = processor.get("image_mean"), processor.get("image_std")
-    return {
-        Keys.ClipVision.IMAGE_MEAN: _colours(mean, 0.0),
-        Keys.ClipVision.IMAGE_STD: _colours(deviation, 1.0),
-    }
-
-
-def _colours(given: object, default: float) -> keys.Value:
-    # Whole numbers in the file would become integers, and the projector would not load.
-    numbers = given if isinstance(given, list) and len(given) == _CHANNELS else [default] * _CHANNELS
-    return keys.array(GGUFValueType.FLOAT32, [float(number) for number in numbers])

@@ -1,0 +1,1 @@
+"""Gemma 3, and FunctionGemma, which is one: from Hugging Face names and shapes to GGUF names and shapes."""

@@ -1,0 +1,94 @@
+"""A Gemma 3n checkpoint's language model as tensors to write and the metadata that goes with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from gguf import Keys
+
+from edgekit.convert import keys
+from edgekit.convert.checkpoint import Checkpoint
+from edgekit.convert.gemma3.tokenizer import Tokenizer
+from edgekit.convert.gemma3n import text
+from edgekit.convert.gemma3n.config import TextConfig, read_config
+from edgekit.convert.model import Model
+from edgekit.convert.plan import TensorPlan
+from edgekit.convert.tables import Part, plain_name
+
+_TOWERS = ("vision_tower.", "embed_vision.", "audio_tower.", "embed_audio.")
+_BLIND = "no projector: edgekit converts Gemma 3n's language model only; llama.cpp's converter makes one with --mmproj"
+_EMBEDDINGS = "embed_tokens.weight"
+_OUTPUT = "lm_head.weight"
+
+
+class Gemma3n(Model):
+    """The language model of E2B or E4B of Gemma 3n.
+
+    Raises UnsupportedError for what llama.cpp cannot hold, FileError for an incomplete checkpoint.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__(checkpoint)
+        self.config = read_config(checkpoint.config)
+        self.tokenizer = Tokenizer(checkpoint.directory, checkpoint.config, self.config.vocabulary)
+        weights = checkpoint.weights.values()
+        towers = [weight for weight in weights if plain_name(weight.name).startswith(_TOWERS)]
+        self.warnings = [_BLIND] if towers else []
+        part = Part(text.expected(self.config), [one for one in weights if one not in towers], text.ARCHITECTURE)
+        part.check()
+        self.text = _plans(part, self.config)
+        self.projector = []
+
+    @property
+    def shared_kv(self) -> dict[str, str]:
+        """Names of the weights that are never used, whether they exist or not, and why."""
+        reason = "its layer takes keys and values from an earlier layer and never uses its own"
+        embeddings = next(name for name in self.checkpoint.weights if plain_name(name) == _EMBEDDINGS)
+        return {f"{embeddings.removesuffix(_EMBEDDINGS)}{name}": reason for name in text.unused_kv(self.config)}
+
+    @property
+    def has_projector(self) -> bool:
+        """Say that there are no towers that become a projector."""
+        return False
+
+    def check_towers(self) -> None:
+        """Do nothing: the towers are not converted."""
+
+    def text_metadata(self) -> dict[str, keys.Value]:
+        """Return architecture, shape, tokenizer and template."""
+        architecture = {Keys.General.ARCHITECTURE: keys.text(text.ARCHITECTURE)}
+        return {**architecture, **text.metadata(self.config), **self.tokenizer.metadata}
+
+    def projector_metadata(self) -> dict[str, keys.Value]:
+        """Return nothing: there is no projector."""
+        return {}
+
+
+def _plans(part: Part, config: TextConfig) -> list[TensorPlan]:
+    """Return what is written: tables with a row for every token, and matrices that belong together in one tensor."""
+    single = [plan for plan in part.plans if plan.name not in text.STACKS.values()]
+    tables = ("token_embd.weight", "per_layer_token_embd.weight")
+    padded = [
+        replace(plan, shape=(max(plan.height, config.vocabulary), *plan.shape[1:])) if plan.name in tables else plan
+        for plan in single
+    ]
+    return (
+        padded
+        + _unused(part)
+        + [_stack(part, stem, name, config.altup_inputs - 1) for stem, name in text.STACKS.items()]
+    )
+
+
+def _unused(part: Part) -> list[TensorPlan]:
+    """Return zeros for keys and values that no layer uses and transformers 5 leaves out: llama.cpp wants them."""
+    return [
+        TensorPlan(expected.row.name, expected.shape, values=np.zeros(expected.shape, np.float32))
+        for name, expected in part.missing()
+        if name != _OUTPUT
+    ]
+
+
+def _stack(part: Part, stem: str, name: str, count: int) -> TensorPlan:
+    weights = [part.weights[f"{stem}{number}.weight"] for number in range(count)]
+    return TensorPlan(name, (count, *weights[0].shape), weights[0], stacked=tuple(weights[1:]))
