@@ -80,7 +80,7 @@ def resident(model: Path, settings: Settings) -> dict[str, int]:
 
     plan = Plan(model, **{name: getattr(settings, name) for name in vars(settings) if name in vars(Plan(model))})
     with Engine.open(replace(plan, threads=1)) as engine:
-        prompt = [2, *range(1000, 999 + 2 * settings.ubatch)]
+        prompt = [2, *range(1000, 1000 + settings.ubatch)]
         for _ in engine.read([prompt]):
             continue
         list(engine.write(Sampling(max_tokens=8)))
