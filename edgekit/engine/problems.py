@@ -124,7 +124,7 @@ def _of_model(header: Header) -> Iterator[Problem]:
             f"its vocabulary has no {_TURN_END}: answers never end; convert it with the base's tokenizer",
         )
     bos = header.keys.get(Keys.Tokenizer.BOS_ID)
-    spelled = str(texts[bos]) if isinstance(bos, int) and bos < len(texts) else ""
+    spelled = str(texts[bos]) if isinstance(bos, int) and 0 <= bos < len(texts) else ""
     yield from template_problems(header.text(Keys.Tokenizer.CHAT_TEMPLATE), spelled, tokens)
 
 

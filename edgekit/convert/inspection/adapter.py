@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from edgekit.convert.inspection.report import Report, groups
 from edgekit.convert.models import open_model
 from edgekit.convert.safetensors import SafetensorsFile
 from edgekit.errors import AdapterError, EdgekitError
-from edgekit.hardware.problems import Problem
+from edgekit.hardware.problem import Problem
 
 _WEIGHTS = "adapter_model.safetensors"
 # Settings of a LoRA that change what it does, where they are set.
@@ -39,8 +40,7 @@ def inspect_adapter(directory: Path, base: Path | None = None) -> Report:
     """
     config = read_json(directory / CONFIG, "name the folder of a PEFT adapter")
     named = config.get("base_model_name_or_path")
-    if base is None and isinstance(named, str) and (Path(named) / "config.json").is_file():
-        base = Path(named)
+    base = base or _folder(named)
     with SafetensorsFile(directory / _WEIGHTS) as file:
         tensors = [(name, one.dtype, math.prod(one.shape), one.bytes) for name, one in file.entries.items()]
     return Report(
@@ -55,6 +55,15 @@ def inspect_adapter(directory: Path, base: Path | None = None) -> Report:
         details=_details(config, base),
         problems=_problems(directory, base),
     )
+
+
+def _folder(named: object) -> Path | None:
+    """Return the folder that an adapter names as its base; None where it is not here."""
+    # What a file says may be too long for a path.
+    with suppress(OSError, ValueError):
+        if isinstance(named, str) and (Path(named) / "config.json").is_file():
+            return Path(named)
+    return None
 
 
 def _details(config: dict[str, Any], base: Path | None) -> dict[str, str]:

@@ -17,7 +17,7 @@ from edgekit.convert.models import open_model
 from edgekit.convert.quantization_aware import quantization_aware_name
 from edgekit.engine.problems import template_problems, template_revision
 from edgekit.errors import FileError, UnsupportedError
-from edgekit.hardware.problems import Problem
+from edgekit.hardware.problem import Problem
 
 _GENERATION = "generation_config.json"
 _TURN_END = "<turn|>"
@@ -31,6 +31,7 @@ def inspect_checkpoint(directory: Path) -> Report:
         template = _template(tokenizer)
         tensors = [(one.name, one.dtype, math.prod(one.shape), one.bytes) for one in checkpoint.weights.values()]
         architectures = checkpoint.config.get("architectures")
+        context = text.get("max_position_embeddings")
         return Report(
             path=directory,
             kind="checkpoint",
@@ -39,7 +40,7 @@ def inspect_checkpoint(directory: Path) -> Report:
             variant=variant_name(text.get("hidden_size"), text.get("num_hidden_layers")),
             name=directory.resolve().name,
             parameters=sum(count for _, _, count, _ in tensors),
-            context=text.get("max_position_embeddings"),
+            context=context if isinstance(context, int) else None,
             template=template_revision(template),
             tensors=groups(tensors),
             details=_details(checkpoint),

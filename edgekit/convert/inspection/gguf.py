@@ -12,7 +12,7 @@ from edgekit.engine.check import check_model, embedding_length, projected_length
 from edgekit.engine.problems import problems, template_revision
 from edgekit.errors import FileError
 from edgekit.gguf_header import Header, read_header
-from edgekit.hardware.problems import Problem
+from edgekit.hardware.problem import Problem
 
 _DRAFTER = "gemma4-assistant"
 

@@ -11,7 +11,7 @@ from edgekit.convert.inspection.report import Report
 from edgekit.convert.ollama import renderer
 from edgekit.errors import FileError
 from edgekit.gguf_header import read_header
-from edgekit.hardware.problems import Problem
+from edgekit.hardware.problem import Problem
 
 _NAMES = (
     *("FROM", "LICENSE", "TEMPLATE", "SYSTEM", "ADAPTER", "DRAFT"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgekit.catalog.load import variants
-from edgekit.hardware.problems import Problem
+from edgekit.hardware.problem import Problem
 
 Kind = Literal["checkpoint", "adapter", "text", "projector", "drafter", "imatrix", "modelfile"]
 
