@@ -36,6 +36,8 @@ def show(result: ConvertResult, *, dry_run: bool) -> None:
 def _next(made: Output) -> str:
     if made.kind == "checkpoint":
         return f"edgekit convert {shlex.quote(str(made.path.parent))}, or load that folder in vLLM, MLX or transformers"
+    if made.kind == "drafter":
+        return f"edgekit modelfile MODEL.gguf --drafter {shlex.quote(str(made.path))}"
     return f'edgekit run {shlex.quote(str(made.path))} "Who are you?"'
 
 
