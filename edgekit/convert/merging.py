@@ -11,8 +11,7 @@ from typing import Literal
 import numpy as np
 
 from edgekit.convert.adapter import Change, LedgerEntry
-from edgekit.convert.adapter.factors import Doubles
-from edgekit.convert.safetensors import Floats
+from edgekit.convert.safetensors import Doubles, Floats
 
 
 class Merging:

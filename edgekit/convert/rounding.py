@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-Doubles = npt.NDArray[np.float64]
+from edgekit.convert.safetensors import Doubles
 
 
 def rounded(values: Doubles, dtype: str) -> npt.NDArray[Any]:

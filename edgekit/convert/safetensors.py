@@ -16,6 +16,7 @@ import numpy.typing as npt
 from edgekit.errors import FileError, UnsupportedError
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 
 # The dtypes that a weight may have here; safetensors knows more.
 _DTYPES: dict[str, npt.DTypeLike] = {"F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}

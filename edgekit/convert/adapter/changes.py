@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgekit.convert.adapter.factors import Doubles, Factors
-from edgekit.convert.safetensors import Floats
+from edgekit.convert.adapter.factors import Factors
+from edgekit.convert.safetensors import Doubles, Floats
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from edgekit.convert.adapter.changes import Change
-from edgekit.convert.adapter.factors import Doubles
 from edgekit.convert.checkpoint import Weight
-from edgekit.convert.safetensors import Floats
+from edgekit.convert.safetensors import Doubles, Floats
 
 # Values that are summed at once.
 _BLOCK = 1 << 20

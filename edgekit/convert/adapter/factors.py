@@ -6,12 +6,9 @@ import hashlib
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from edgekit.convert.safetensors import SafetensorsFile
+from edgekit.convert.safetensors import Doubles, SafetensorsFile
 from edgekit.errors import AdapterError
-
-Doubles = npt.NDArray[np.float64]
 
 # Values and bytes that are checked at once.
 _BLOCK = 1 << 20

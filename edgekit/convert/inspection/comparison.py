@@ -14,13 +14,13 @@ import numpy.typing as npt
 from gguf import GGMLQuantizationType as Type
 
 from edgekit.convert.progress import Progress, silent
+from edgekit.convert.safetensors import Doubles
 from edgekit.errors import FileError
 from edgekit.gguf_header import Array, Header, Scalar, TensorPlace, read_header
 
 # Values that are compared at once, and bytes.
 _BLOCK = 1 << 20
 _FLOATS: dict[Type, npt.DTypeLike] = {Type.F32: np.float32, Type.F16: np.float16, Type.BF16: ml_dtypes.bfloat16}
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
