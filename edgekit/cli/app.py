@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Annotated
@@ -36,6 +37,8 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 could not, 2 wrong usage."""
+    # Starting makes many objects and no garbage: looking for some takes a tenth of the time of `edgekit pick`.
+    gc.set_threshold(50_000)
     _open_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("EDGEKIT_DEBUG"))
