@@ -189,7 +189,7 @@ def test_rows_in_blocks_meet_without_a_seam(
 
 
 def test_a_weight_that_no_output_uses_needs_no_importance(given: Made, tmp_path: Path) -> None:
-    """In released checkpoints, layers that share keys and values keep their own; llama.cpp refuses to make IQ2 of it."""
+    """In the released checkpoints, layers that share keys keep their own; llama.cpp refuses to make IQ2 of them."""
     checkpoint = released(given("deep"), tmp_path / "released")
     made = make_one(checkpoint, tmp_path / "out", "IQ2_XS", Choices(), matrix(given("deep")))
     types = {name: kind for name, (kind, _, _) in contents(made).tensors.items()}
