@@ -37,6 +37,7 @@ from edgekit.convert.whole_file import WholeFile
 from edgekit.errors import FileError, UnsupportedError
 
 _NO_TEMPLATE = "no chat template: chat and run will refuse this file; copy chat_template.jinja from the base model"
+_NO_EXPERTS = "MXFP4_MOE stores experts so and all else as Q8_0: this model has no experts, a smaller one is Q4_K_M"
 _TOO_LARGE = "{name} has values above 65504, which F16 writes as infinity: choose BF16 instead"
 
 
@@ -129,6 +130,8 @@ class _Conversion:
         self.warnings = list(self.model.warnings)
         if self.model.kind == "text" and not self.model.has_template:
             self.warnings.append(_NO_TEMPLATE)
+        if any(_is_mxfp4_without_experts(target) for target in self._targets()):
+            self.warnings.append(_NO_EXPERTS)
         check_replaceable([output.path for output in self.plan()])
         check_room(job.out, sum(output.bytes for output in self.plan()))
 
@@ -206,6 +209,11 @@ class _Conversion:
 
     def _targets(self) -> list[Target]:
         return [target for group in self.groups for target in group.targets]
+
+
+def _is_mxfp4_without_experts(target: Target) -> bool:
+    types = {tensor.type for tensor in target.tensors}
+    return target.quantization == "MXFP4_MOE" and GGMLQuantizationType.MXFP4 not in types
 
 
 def _type_of(checkpoint: Checkpoint) -> GGMLQuantizationType:
