@@ -28,7 +28,7 @@ def command(
 
     from edgekit.chat.models import find_plan
     from edgekit.cli.interrupt import interruptible
-    from edgekit.convert.imatrix_writer import write_imatrix, write_legacy_imatrix
+    from edgekit.convert.imatrix_writer import check_place, write_imatrix, write_legacy_imatrix
     from edgekit.engine.cache import StoppedError
     from edgekit.engine.imatrix import collect, read_text
 
@@ -37,6 +37,7 @@ def command(
     with output.progress("Finding the model") as step:
         plan = replace(find_plan(model, progress=step), projector=None)
     path = out or Path(f"{plan.model.stem}.imatrix.{'dat' if legacy else 'gguf'}")
+    check_place(path)
     try:
         with output.progress("Reading") as step, interruptible() as stop:
             found, count = collect(plan, contents, chunk=context, limit=chunks, progress=step, stop=stop)

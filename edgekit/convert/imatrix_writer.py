@@ -15,6 +15,15 @@ from edgekit.convert.imatrix import CHUNK_COUNT, CHUNK_SIZE, COUNTS, DATASETS, S
 from edgekit.convert.safetensors import Floats
 from edgekit.convert.whole_file import WholeFile
 from edgekit.engine.imatrix import Squares
+from edgekit.errors import FileError
+
+
+def check_place(path: Path) -> None:
+    """Raise FileError where no file can be written: it would be noticed only after the measuring."""
+    if path.is_dir():
+        raise FileError(f"{path} is a folder: name a file with --out")
+    if not path.parent.is_dir():
+        raise FileError(f"{path.parent} is no folder: make it first, or choose another --out")
 
 
 def write_imatrix(

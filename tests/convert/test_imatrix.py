@@ -186,6 +186,20 @@ def test_bad_ones_are_refused_in_one_line(measured: Path, tmp_path: Path, edgeki
     assert "F16 keeps every tensor" in refused(edgekit, tmp_path, "--quant", "F16", "--tensor-type", "ffn=Q8_0")
 
 
+def test_what_cannot_be_measured_is_refused_in_one_line(tmp_path: Path, edgekit: Command) -> None:
+    (tmp_path / "short.txt").write_text("Only this.", encoding="utf-8")
+    (tmp_path / "noise.txt").write_bytes(b"\xff\xfe\x00")
+    for texts, out, says in (
+        ("none.txt", "made", "No such file"),
+        ("noise.txt", "made", "no text in UTF-8"),
+        ("short.txt", "made", "fewer than 512 tokens"),
+        ("short.txt", "missing/made", "is no folder"),
+        ("short.txt", ".", "is a folder"),
+    ):
+        assert says in assert_one_line_error(edgekit("imatrix", "demo", tmp_path / texts, "--out", tmp_path / out))
+    assert {path.name for path in tmp_path.iterdir()} == {"short.txt", "noise.txt"}
+
+
 def test_options_that_are_none_are_wrong_usage(tmp_path: Path, edgekit: Command) -> None:
     for options in (
         ("--quant", "Q9"),
