@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from oracles import tiny_gemma3
 from oracles.reference import Array, divergence, relative_rms
 
 from edgekit.convert.job import ConvertJob, convert
@@ -19,7 +20,7 @@ from edgekit.engine import native
 Made = Callable[[str], Path]
 # Longer than the sliding window.
 TOKENS = [2, *(int(token) for token in np.random.default_rng(0).integers(12, 300, 90))]
-NAMES = ["dense", "experts", "unified", "text-only", "gemma3", "gemma3-text"]
+NAMES = ["dense", "experts", "unified", "text-only", "gemma3", "gemma3-text", "gemma3n"]
 
 
 def found(path: Path) -> Array:
@@ -51,6 +52,14 @@ def test_logits_equal_those_of_transformers(name: str, checkpoint: Made, tmp_pat
     assert np.isfinite(mine).all()
     assert relative_rms(mine, theirs) < 1e-3
     assert divergence(mine[-1], theirs[-1]) < 1e-6
+
+
+def test_gemma_3n_as_transformers_5_saves_it_computes_alike(tmp_path: Path) -> None:
+    # Without the keys and values that no layer uses, which llama.cpp wants all the same.
+    checkpoint = tiny_gemma3.write(tmp_path / "model", tiny_gemma3.gemma3n(), shared_kv=False)
+    convert(ConvertJob(checkpoint, tmp_path / "out", (), ("F32",), "none"))
+    mine, theirs = found(next((tmp_path / "out").glob("*.gguf"))), wanted(checkpoint)
+    assert relative_rms(mine, theirs) < 1e-3
 
 
 @pytest.mark.parametrize("name", ["drafter", "unified-drafter"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import sentencepiece
+import torch
 from oracles import tiny_checkpoint
 from safetensors.torch import load_file, save_file
 from transformers import (
@@ -89,14 +90,19 @@ def gemma3n() -> PreTrainedModel:
 VARIANTS: dict[str, Callable[[], PreTrainedModel]] = {"gemma3": seeing, "gemma3-text": text, "gemma3n": gemma3n}
 
 
-def write(folder: Path, made: PreTrainedModel) -> Path:
-    """Write a model with its tokenizer and processor settings to `folder` and return it."""
+def write(folder: Path, made: PreTrainedModel, *, shared_kv: bool = True) -> Path:
+    """Write a model with its tokenizer and processor settings to `folder` and return it.
+
+    `shared_kv` adds keys and values on the layers that do not use them, which the releases have.
+    """
     tiny_checkpoint.randomize(made)
     made.generation_config = GenerationConfig(do_sample=True, top_k=64, top_p=0.95, eos_token_id=[1, 6])
     made.to(tiny_checkpoint.Shape().dtype).save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(PICTURE), encoding="utf-8")
     release_names(folder / "model.safetensors")
     write_tokenizer(folder)
+    if shared_kv and getattr(made.config, "num_kv_shared_layers", 0):
+        add_shared_kv(folder / "model.safetensors")
     return folder
 
 
@@ -105,6 +111,17 @@ def release_names(path: Path) -> None:
     weights = load_file(path)
     renamed = {re.sub(r"^vision_tower\.", "vision_tower.vision_model.", name): one for name, one in weights.items()}
     save_file(renamed, path, metadata={"format": "pt"})
+
+
+def add_shared_kv(path: Path) -> None:
+    weights = load_file(path)
+    dice = torch.Generator().manual_seed(99)
+    own = [name for name in weights if re.search(r"layers\.0\.self_attn\.(k_proj|v_proj|k_norm)\.", name)]
+    for layer in range(20, GEMMA3N["num_hidden_layers"]):
+        for name in own:
+            like = weights[name]
+            weights[name.replace("layers.0.", f"layers.{layer}.")] = torch.randn(like.shape, generator=dice).to(like)
+    save_file(weights, path, metadata={"format": "pt"})
 
 
 def write_tokenizer(folder: Path) -> None:

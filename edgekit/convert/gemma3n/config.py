@@ -32,8 +32,8 @@ _TEXT = {
     "rope_theta": 1e6,
     "rope_local_base_freq": 1e4,
 }
-# llama.cpp knows no other number of predictions.
-_ALTUP_INPUTS = 4
+# What llama.cpp takes for granted: src/llama-hparams.h and src/models/gemma3n.cpp.
+_ALTUP_INPUTS, _PER_LAYER_INPUT, _LAUREL_RANK, _OWN_KV = 4, 256, 64, 20
 _PERIOD = 5
 _SPARSE_LAYERS, _SPARSITY = 10, 0.95
 
@@ -80,8 +80,7 @@ def read_config(values: Mapping[str, Any]) -> TextConfig:
     """
     root = Section("config.json", values, _TEXT)
     text = root.section("text_config", _TEXT) or root
-    if text.whole("altup_num_inputs") != _ALTUP_INPUTS:
-        raise UnsupportedError(f"the checkpoint makes other than {_ALTUP_INPUTS} predictions: llama.cpp cannot")
+    _check_granted(text)
     theta, near, factor = rope(text)
     if factor is not None:
         raise UnsupportedError("the checkpoint's positions are stretched, which llama.cpp's Gemma 3n cannot")
@@ -106,6 +105,18 @@ def read_config(values: Mapping[str, Any]) -> TextConfig:
         rms_norm_eps=text.number("rms_norm_eps"),
         logit_softcap=text.number("final_logit_softcapping") if text.flag("final_logit_softcapping") else None,
     )
+
+
+def _check_granted(text: Section) -> None:
+    granted = {
+        "altup_num_inputs": _ALTUP_INPUTS,
+        "hidden_size_per_layer_input": _PER_LAYER_INPUT,
+        "laurel_rank": _LAUREL_RANK,
+        "num_kv_shared_layers": text.layers() - _OWN_KV,
+    }
+    other = next((key for key, number in granted.items() if text.whole(key) != number), None)
+    if other is not None:
+        raise UnsupportedError(f"{text.name}: llama.cpp's Gemma 3n has {other} {granted[other]}, not {text.get(other)}")
 
 
 def _widths(text: Section) -> tuple[int, ...]:

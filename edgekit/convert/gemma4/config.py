@@ -30,6 +30,10 @@ _UNIFIED_TEXT = _TEXT | {
     "sliding_window": 1024,
     "max_position_embeddings": 262_144,
 }
+_VISION = {"patch_size": 16, "position_embedding_size": 10_240, "head_dim": 64}
+_AUDIO = {"use_clipped_linears": True, "conv_kernel_size": 5, "output_proj_dims": 1536}
+_UNIFIED_VISION = {"patch_size": 16, "pooling_kernel_size": 3, "mm_posemb_size": 1120, "mm_embed_dim": 3840}
+_UNIFIED_AUDIO = {"audio_embed_dim": 640}
 
 
 @dataclass(frozen=True)
@@ -116,12 +120,6 @@ def architecture(values: Mapping[str, Any]) -> str:
     if not isinstance(name, str):
         raise Section("config.json", values).wrong("architectures", "no list of names")
     return name
-
-
-_VISION = {"patch_size": 16, "position_embedding_size": 10_240, "head_dim": 64}
-_AUDIO = {"use_clipped_linears": True, "conv_kernel_size": 5, "output_proj_dims": 1536}
-_UNIFIED_VISION = {"patch_size": 16, "pooling_kernel_size": 3, "mm_posemb_size": 1120, "mm_embed_dim": 3840}
-_UNIFIED_AUDIO = {"audio_embed_dim": 640}
 
 
 def _text(text: Section, backbone_size: int | None) -> TextConfig:
