@@ -94,10 +94,10 @@ def _windows_features(text: str) -> dict[str, Any]:
 def _cpu_sets(text: str) -> dict[str, Any]:
     """Read a line for each logical processor: its core and the core's efficiency class."""
     rows = [tuple(map(int, line.split())) for line in text.splitlines()]
-    raw = b"".join(
-        struct.pack("<IIIHBBBBBBIQ", 32, 0, 256 + i, 0, i, *row[:1], 0, 0, row[1], 0, 0, 0)
-        for i, row in enumerate(rows)
-    )
+    # SYSTEM_CPU_SET_INFORMATION in full.
+    record = struct.Struct("<IIIHBBBBBBIQ")
+    sets = (record.pack(32, 0, 256 + at, 0, at, core, 0, 0, kind, 0, 0, 0) for at, (core, kind) in enumerate(rows))
+    raw = b"".join(sets)
     return {"cpu_sets": lambda: raw}
 
 
