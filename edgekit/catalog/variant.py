@@ -68,6 +68,9 @@ class Tower:
     intermediate_size: int
     patches_per_token: int = 1
     maximum_tokens: int = 0
+    num_attention_heads: int = 1
+    # Whether the inputs and outputs of every linear layer are bounded (use_clipped_linears).
+    clipped: bool = False
 
 
 @dataclass(frozen=True)

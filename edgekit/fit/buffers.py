@@ -12,6 +12,7 @@ from edgekit.fit.graph import TextGraph
 from edgekit.fit.graph_inputs import FLOAT, Batch, add_inputs
 from edgekit.fit.kv_cache import KvCache
 from edgekit.fit.settings import Settings
+from edgekit.fit.tower_graph import AudioGraph, VisionGraph
 
 _HALF = 2
 _PLAIN = ("F32", "F16", "BF16")
@@ -60,12 +61,16 @@ def output_buffer(shape: Shape, rows: int) -> int:
     return rows * shape.vocab_size * FLOAT
 
 
-def tower_buffer(tower: Tower, tokens: int) -> int:
-    """Return the working memory of an encoder for `tokens` soft tokens: an upper estimate with flash attention.
+@lru_cache(maxsize=64)
+def vision_buffer(tower: Tower, tokens: int, *, flash_attention: bool = True) -> int:
+    """Return the working memory for a picture of `tokens` soft tokens, equal to what llama.cpp reserves."""
+    return VisionGraph(tower, tokens, flash_attention=flash_attention).peak().bytes
 
-    Ten rows of activations and three of the MLP live at once; not yet checked against llama.cpp's own number.
-    """
-    return tokens * tower.patches_per_token * FLOAT * (10 * tower.hidden_size + 3 * tower.intermediate_size)
+
+@lru_cache(maxsize=64)
+def audio_buffer(tower: Tower, tokens: int) -> int:
+    """Return the working memory for a sound of `tokens` soft tokens, 25 to the second."""
+    return AudioGraph(tower, tokens).peak().bytes
 
 
 def _batch(shape: Shape, cache: KvCache, settings: Settings, *, on_accelerator: bool = False) -> Batch:

@@ -7,7 +7,14 @@ from typing import Literal
 
 from edgekit.catalog.variant import ModelFile, Shape, Variant
 from edgekit.catalog.weights import Weights, weights
-from edgekit.fit.buffers import accelerator_buffer, compute_buffer, host_buffer, output_buffer, tower_buffer
+from edgekit.fit.buffers import (
+    accelerator_buffer,
+    audio_buffer,
+    compute_buffer,
+    host_buffer,
+    output_buffer,
+    vision_buffer,
+)
 from edgekit.fit.kv_cache import KvCache, kv_cache
 from edgekit.fit.repack import repackable
 from edgekit.fit.settings import Settings
@@ -19,7 +26,7 @@ MIB = 1 << 20
 # Resident memory of `edgekit chat` without weights, cache and buffers: 92 MiB of vocabulary, 81 MiB of Python with
 # Textual, media and llama.cpp's libraries (measured), and a conversation.
 PROCESS = 200 * MIB
-# Soft tokens that working memory for a picture is counted for: the reference processor's default.
+# Soft tokens of a picture where nothing else is asked for: the reference processor's default.
 IMAGE_TOKENS = 280
 _PAGE = 4096
 
@@ -70,6 +77,8 @@ class Load:
     file: ModelFile
     projector: ModelFile | None = None
     modalities: tuple[str, ...] = ("text",)
+    # Soft tokens of the largest picture: 70, 140, 280, 560 or 1120.
+    image_tokens: int = IMAGE_TOKENS
 
 
 def estimate(load: Load, settings: Settings, processor: Processor) -> Estimate:
@@ -144,12 +153,13 @@ def _projector(load: Load, settings: Settings) -> list[Line]:
     if load.projector is None or load.projector.bytes is None:
         return []
     where: Where = "gpu" if settings.gpu_layers else "host"
-    towers = []
+    # llama.cpp keeps a buffer for each encoder once it has been used.
+    working = 0
     if load.variant.vision and {"image", "video"} & set(load.modalities):
-        towers.append(tower_buffer(load.variant.vision, IMAGE_TOKENS))
+        working += vision_buffer(load.variant.vision, load.image_tokens, flash_attention=settings.flash_attention)
     if load.variant.audio and "audio" in load.modalities:
-        towers.append(tower_buffer(load.variant.audio, load.variant.audio.maximum_tokens))
+        working += audio_buffer(load.variant.audio, load.variant.audio.maximum_tokens)
     return [
         _line("projector", load.projector.bytes, where),
-        _line("projector_compute", max(towers, default=0), where),
+        _line("projector_compute", working, where),
     ]

@@ -8,6 +8,9 @@ from edgekit.gguf_header import Header, Scalar
 _ARCHITECTURE = "gemma4"
 # llama.cpp takes no more (LLAMA_MAX_LAYERS).
 _MOST_LAYERS = 512
+# Patches that make one soft token, and soft tokens of 30 seconds, where llama.cpp cuts a sound.
+_POOLED = 9
+_LONGEST_CLIP = 750
 
 
 def text_shape(header: Header) -> Shape | None:
@@ -24,11 +27,14 @@ def text_shape(header: Header) -> Shape | None:
 def towers(projector: Header) -> dict[str, Tower]:
     """Return the encoders in a projector's file by what they read: vision, audio."""
     found = {}
-    for kind, merged in (("vision", 3), ("audio", 1)):
-        hidden = projector.keys.get(f"clip.{kind}.embedding_length")
-        inner = projector.keys.get(f"clip.{kind}.feed_forward_length")
-        if isinstance(hidden, int) and isinstance(inner, int):
-            found[kind] = Tower(hidden, inner, merged**2, 750 if kind == "audio" else 0)
+    for kind in ("vision", "audio"):
+        names = ("embedding_length", "feed_forward_length", "attention.head_count")
+        numbers = [projector.keys.get(f"clip.{kind}.{name}") for name in names]
+        hidden, inner, heads = (one if isinstance(one, int) else 0 for one in numbers)
+        if hidden and inner:
+            clipped = any(name.startswith(f"{kind[0]}.") and name.endswith(".input_min") for name in projector.tensors)
+            sizes = (_POOLED, 0) if kind == "vision" else (1, _LONGEST_CLIP)
+            found[kind] = Tower(hidden, inner, *sizes, heads, clipped)
     return found
 
 
