@@ -73,6 +73,7 @@ def _show_choice(found: Pick, *, explain: bool) -> None:
     if explain:
         output.show("")
         output.show(memory_view.table(chosen.memory))
+        output.show(_settings(chosen))
     if not chosen.fits:
         return
     output.show("")
@@ -87,6 +88,17 @@ def _show_nearest(found: Pick) -> None:
         output.show("No variant takes all of that in.")
     else:
         output.show(f"The nearest is {closest.name}. {shortage(closest, found)}")
+
+
+def _settings(chosen: Candidate) -> str:
+    """Return the settings, and what each of several accelerators holds."""
+    used, layers = chosen.settings, chosen.load.variant.shape.num_hidden_layers
+    copy = "with" if used.repack else "without"
+    parts = [f"{used.ubatch} tokens at once", f"KV cache {used.cache_type_k}", f"{copy} a repacked copy"]
+    if used.gpu_layers:
+        # llama.cpp counts the output matrix as a layer.
+        parts.append(f"{used.gpu_layers} of {layers + 1} layers on {' + '.join(map(output.size, chosen.parts))} of GPU")
+    return f"Context {used.context:,}, {', '.join(parts)}."
 
 
 def _next_commands(chosen: Candidate) -> list[str]:

@@ -130,6 +130,13 @@ def test_explain_shows_where_the_memory_goes(edgekit):
     assert [word for word in wanted if f"\n{word} " not in done.stdout] == []
 
 
+def test_explain_shows_the_settings(edgekit):
+    alone = edgekit("pick", "--profile", "container-2gb", "--explain").stdout
+    assert re.search(r"Context [\d,]+, 512 tokens at once, KV cache F16, without a repacked copy\.", alone)
+    cards = edgekit("pick", "--profile", "workstation-two-rtx-3090", "--explain").stdout
+    assert re.search(r"61 of 61 layers on \d+\.\d+ GiB \+ \d+\.\d+ GiB of GPU\.", cards)
+
+
 def test_all_shows_every_file(edgekit):
     some, every = (edgekit("pick", "--profile", "laptop-8gb", *extra).stdout for extra in ([], ["--all"]))
     assert "BF16" not in some
