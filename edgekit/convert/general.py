@@ -23,6 +23,7 @@ OWN_KEYS = {
     "edgekit.version": "which edgekit wrote the file, for reports of wrong conversions",
     "edgekit.base": "which checkpoint it was made from, since a merged file no longer shows it",
     "edgekit.adapters": "which adapters are merged into it",
+    "edgekit.adapters.weight": "how much of each, 1 being all",
     "edgekit.adapters.sha256": "which state of those adapters, to tell two trainings apart",
     "edgekit.ledger": "what became of each adapter tensor: status, tensor and scale, one line each",
     "clip.use_gelu": "Gemma 4's vision tower computes GELU by tanh; left out, llama.cpp takes a coarser formula",
@@ -88,11 +89,13 @@ def _value(value: object, type: GGUFValueType) -> keys.Value:
     return made
 
 
-def own(base: str, adapters: list[tuple[str, str]], ledger: list[str]) -> dict[str, keys.Value]:
-    """Return edgekit's own keys; `adapters` are names and digests, `ledger` has a line for each adapter tensor."""
+def own(base: str, adapters: list[tuple[str, float, str]], ledger: list[str]) -> dict[str, keys.Value]:
+    """Return edgekit's own keys; `adapters` are names, weights and digests, `ledger` has a line for each key."""
     made = {"edgekit.version": keys.text(__version__), "edgekit.base": keys.text(base)}
     if adapters:
-        made["edgekit.adapters"] = keys.array(GGUFValueType.STRING, [name for name, _ in adapters])
-        made["edgekit.adapters.sha256"] = keys.array(GGUFValueType.STRING, [digest for _, digest in adapters])
+        names, weights, digests = zip(*adapters, strict=True)
+        made["edgekit.adapters"] = keys.array(GGUFValueType.STRING, names)
+        made["edgekit.adapters.weight"] = keys.array(GGUFValueType.FLOAT32, weights)
+        made["edgekit.adapters.sha256"] = keys.array(GGUFValueType.STRING, digests)
         made["edgekit.ledger"] = keys.array(GGUFValueType.STRING, ledger)
     return made

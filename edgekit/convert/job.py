@@ -121,8 +121,8 @@ class _Conversion:
         self.merging = self._merging(checkpoint, adapters)
         self.own_keys = own(
             _named(job.checkpoint).name,
-            [(adapter.name, adapter.sha256) for adapter in adapters.all],
-            [f"{entry.status} {entry.key} {entry.tensor} {entry.scale:g}" for entry in self.merging.ledger()],
+            [(adapter.name, adapter.weight, adapter.sha256) for adapter in adapters.all],
+            [entry.line for entry in self.merging.ledger()],
         )
         self.groups = self._groups()
         # None where Ollama has no prompt renderer for the model.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +10,10 @@ import numpy as np
 import pytest
 import torch
 from oracles import peft_merge
+from oracles.our_merge import our_merge
 from safetensors.torch import load_file
 
-from edgekit.convert.adapter import Adapters, LedgerEntry
-from edgekit.convert.checkpoint import Checkpoint
-from edgekit.convert.merging import Merging
-from edgekit.convert.rounding import rounded
-
 Made = Callable[[str], Path]
-Doubles = np.ndarray[Any, np.dtype[np.float64]]
 
 TOWERS = r".*(vision_tower|audio_tower)\..*\.linear|.*embed_(vision|audio)\.embedding_projection"
 AUDIO_OUTPUT = r".*audio_tower\.output_proj"
@@ -64,40 +57,6 @@ CASES = [
 TIE = 1 + 1e-9
 
 
-@dataclass(frozen=True)
-class Ours:
-    """What edgekit makes of a checkpoint's tensors, by their names there."""
-
-    exact: dict[str, Doubles]
-    # As they are written in the checkpoint's own type and in float32.
-    written: dict[str, Doubles]
-    single: dict[str, Doubles]
-    ledger: list[LedgerEntry]
-
-
-def merge(base: Path, adapters: list[Path], weights: tuple[float, ...] = ()) -> Ours:
-    """Merge by blocks of three rows, all tensors that adapters change."""
-    with Checkpoint(base) as checkpoint, Adapters(adapters, weights) as opened:
-        opened.untie(checkpoint.weights)
-        merging = Merging(opened.deltas(checkpoint.weights, {}), {})
-        ours = Ours({}, {}, {}, [])
-        for name, weight in checkpoint.weights.items():
-            if not merging.touches(name):
-                continue
-            starts = range(0, weight.height, 3)
-            rows = [(start, weight.rows(start, min(start + 3, weight.height))) for start in starts]
-            exact = np.concatenate([merging.exact(name, block, start) for start, block in rows])
-            ours.exact[name] = exact.reshape(weight.shape)
-            ours.written[name] = _as_doubles(rounded(exact, weight.dtype)).reshape(weight.shape)
-            ours.single[name] = exact.astype(np.float32).astype(np.float64).reshape(weight.shape)
-        ours.ledger.extend(merging.ledger())
-    return ours
-
-
-def _as_doubles(values: np.ndarray[Any, Any]) -> Doubles:
-    return values.astype(np.float32).astype(np.float64)
-
-
 def changed(base: Path, merged: dict[str, torch.Tensor]) -> Iterator[str]:
     """Yield the tensors of a merge that are not the base's; an output layer that is no longer tied is one."""
     weights = {key: tensor for path in base.glob("*.safetensors") for key, tensor in load_file(path).items()}
@@ -119,7 +78,7 @@ def test_no_tensor_is_farther_from_the_exact_merge_than_pefts(
     adapter = peft_merge.make_adapter(base, tmp_path / "adapter", **(KINDS | ON_EXPERTS)[kind])
     truth = peft_merge.merged_weights(base, [adapter], torch.float64)
     theirs = peft_merge.merged_weights(base, [adapter])
-    ours = merge(base, [adapter])
+    ours = our_merge(base, [adapter])
     tensors = set(changed(base, truth))
     assert tensors
     assert tensors == {entry.tensor for entry in ours.ledger if entry.relative_change}

@@ -28,10 +28,12 @@ def make_adapter(checkpoint: Path, folder: Path, *, seed: int = 1, size: float =
     dice = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, tensor in model.named_parameters():
-            noise = torch.randn(tensor.shape, generator=dice) * size if "lora_" in name or tensor.requires_grad else None
-            if noise is not None and "lora_" in name and "magnitude" not in name:
+            if not tensor.requires_grad:
+                continue
+            noise = torch.randn(tensor.shape, generator=dice) * size
+            if "lora_" in name and "magnitude" not in name:
                 tensor.copy_(noise)
-            elif noise is not None:
+            else:
                 # Lengths, biases and whole weights begin as those of the base.
                 tensor.mul_(1 + noise).add_(noise)
     model.save_pretrained(folder)

@@ -20,3 +20,8 @@ class LedgerEntry:
     # Frobenius norm of the change over that of the weight; None until it is merged, or where it is not.
     relative_change: float | None = None
     reason: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The entry in few words, for a file's metadata."""
+        return f"{self.status} {self.key} {self.tensor or self.reason} {self.scale:g}"
