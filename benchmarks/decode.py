@@ -27,7 +27,7 @@ from edgekit.fit.settings import Settings
 from edgekit.fit.speed import predicted_decode, predicted_prefill
 from edgekit.gguf_header import read_header
 from edgekit.hardware.bandwidth import measured_bandwidth
-from edgekit.hardware.kernel_rates import measured_kernels
+from edgekit.hardware.kernels import time_kernels
 from edgekit.hardware.machine import Machine
 from edgekit.hardware.probe import probe
 
@@ -71,10 +71,8 @@ def timed_machine() -> Machine:
     """Return this machine with its memory and kernels timed now, and print what they came to."""
     machine = probe()
     bandwidth = measured_bandwidth(machine.processor, machine.memory)
-    kernels = measured_kernels(machine.processor, machine.memory)
-    print(f"load {os.getloadavg()[0]:.1f}; memory reads {bandwidth / 1e9:.1f} GB/s")
-    if kernels is None:
-        raise SystemExit("the machine is busy: wait until it is quiet")
+    kernels = time_kernels(machine.processor.physical_cores, lambda done, total: None)
+    print(f"load average {os.getloadavg()[0]:.1f}; memory reads {bandwidth / 1e9:.1f} GB/s")
     for name, unit, values in (
         ("decode", "GB/s of weights", kernels.decode),
         ("decode, repacked", "GB/s of weights", kernels.decode_repacked),
