@@ -8,7 +8,7 @@ from typing import Any
 
 from edgekit import paths
 from edgekit.catalog.tensors import tensors
-from edgekit.catalog.variant import ModelFile, QuantizationCosts, Shape, Tower, Variant
+from edgekit.catalog.variant import Drafter, ModelFile, QuantizationCosts, Shape, Tower, Variant
 from edgekit.errors import FileError
 from edgekit.toml import read_toml
 
@@ -35,6 +35,7 @@ def read_variant(path: Path) -> Variant:
             projectors=tuple(_file(entry) for entry in data["projectors"]),
             vision=Tower(**data["vision"]) if "vision" in data else None,
             audio=Tower(**data["audio"]) if "audio" in data else None,
+            drafter=Drafter(**data["drafter"]) if "drafter" in data else None,
             notes=data.get("notes", {}),
         )
     except (AttributeError, KeyError, TypeError) as problem:

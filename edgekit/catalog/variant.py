@@ -74,6 +74,18 @@ class Tower:
 
 
 @dataclass(frozen=True)
+class Drafter:
+    """The shape of a variant's MTP assistant, which has no cache of its own."""
+
+    hidden_size: int
+    intermediate_size: int
+    num_attention_heads: int
+    num_hidden_layers: int = 4
+    # Clusters of tokens that are ranked first; llama.cpp's converter may leave them out.
+    num_centroids: int = 0
+
+
+@dataclass(frozen=True)
 class ModelFile:
     """One published GGUF; `bytes` and `file` are None where nobody wrote them down."""
 
@@ -113,6 +125,7 @@ class Variant:
     projectors: tuple[ModelFile, ...]
     vision: Tower | None = None
     audio: Tower | None = None
+    drafter: Drafter | None = None
     # What to know before using a modality, by modality.
     notes: dict[str, str] = field(default_factory=dict)
 

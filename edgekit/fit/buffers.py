@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from edgekit.catalog.variant import Shape, Tower
+from edgekit.catalog.variant import Drafter, Shape, Tower
 from edgekit.fit.allocator import Graph
+from edgekit.fit.drafter_graph import DrafterGraph
 from edgekit.fit.graph import TextGraph
 from edgekit.fit.graph_inputs import FLOAT, Batch, add_inputs
 from edgekit.fit.kv_cache import KvCache
@@ -51,6 +52,11 @@ def host_buffer(shape: Shape, cache: KvCache, settings: Settings) -> int:
     graph = Graph()
     add_inputs(graph, shape, _batch(shape, cache, settings))
     return graph.peak().bytes
+
+
+def drafter_buffer(drafter: Drafter, shape: Shape, cache: KvCache, settings: Settings) -> int:
+    """Return the compute buffer of a drafter for a model of this shape, with the same settings."""
+    return DrafterGraph(drafter, shape, _batch(shape, cache, settings)).peak().bytes
 
 
 def output_buffer(shape: Shape, rows: int) -> int:

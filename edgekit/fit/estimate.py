@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from edgekit.catalog.drafter import drafter_bytes
 from edgekit.catalog.variant import ModelFile, Shape, Variant
-from edgekit.catalog.weights import Weights, weights
+from edgekit.catalog.weights import METADATA, Weights, weights
 from edgekit.fit.buffers import (
     accelerator_buffer,
     audio_buffer,
     compute_buffer,
+    drafter_buffer,
     host_buffer,
     output_buffer,
     vision_buffer,
@@ -77,6 +79,7 @@ class Load:
     file: ModelFile
     projector: ModelFile | None = None
     modalities: tuple[str, ...] = ("text",)
+    drafter: ModelFile | None = None
     # Soft tokens of the largest picture: 70, 140, 280, 560 or 1120.
     image_tokens: int = IMAGE_TOKENS
 
@@ -91,6 +94,7 @@ def estimate(load: Load, settings: Settings, processor: Processor) -> Estimate:
         *_cache(load.variant, cache, settings),
         *_buffers(load.variant.shape, cache, settings),
         *_projector(load, settings),
+        *_drafter(load, cache, settings),
         # The engine keeps a copy of the sliding windows to go back to (engine/cache.py).
         _line("process", PROCESS + cache.sliding, "host"),
     ]
@@ -163,3 +167,15 @@ def _projector(load: Load, settings: Settings) -> list[Line]:
         _line("projector", load.projector.bytes, where),
         _line("projector_compute", working, where),
     ]
+
+
+def _drafter(load: Load, cache: KvCache, settings: Settings) -> list[Line]:
+    if load.drafter is None or load.variant.drafter is None:
+        return []
+    shape, drafter = load.variant.shape, load.variant.drafter
+    size = load.drafter.bytes or METADATA + drafter_bytes(drafter, shape, load.drafter.quantization)
+    # It reads the model's own cache, and has a row of logits and buffers of its own.
+    working = drafter_buffer(drafter, shape, cache, settings) + output_buffer(shape, settings.sequences)
+    if settings.gpu_layers:
+        return [_line("drafter", size + working, "gpu")]
+    return [_line("drafter", size, "file"), _line("drafter", working, "host")]

@@ -34,6 +34,8 @@ class Question:
     flash_attention: bool = True
     sequences: int = 1
     repack: bool = False
+    # Of a drafter: the file of the model that it drafts for.
+    target: str = ""
 
 
 class Answer(NamedTuple):
@@ -103,6 +105,10 @@ class _LlamaCpp:
         wanted.n_outputs_max, wanted.n_seq_max, wanted.kv_unified = question.outputs, question.sequences, True
         wanted.type_k = wanted.type_v = getattr(self._llama, f"GGML_TYPE_{question.cache}")
         wanted.swa_full, wanted.flash_attn_type = question.swa_full, int(question.flash_attention)
+        target = self._target(question) if question.target else None
+        if target:
+            # LLAMA_CONTEXT_TYPE_MTP.
+            wanted.ctx_other, wanted.ctx_type = target, 1
         self._lines.clear()
         context = self._llama.llama_init_from_model(model, wanted)
         said = "".join(self._lines)
@@ -118,6 +124,17 @@ class _LlamaCpp:
             [float(size) for size in _POOLS.findall(said)],
             float(_OUTPUT.findall(said)[0]),
         )
+
+    def _target(self, question: Question) -> Any:
+        settings = self._llama.llama_model_default_params()
+        settings.no_alloc, settings.load_mode, settings.use_extra_bufts = True, 0, False
+        model = self._llama.llama_model_load_from_file(question.target.encode(), settings)
+        wanted = self._llama.llama_context_default_params()
+        wanted.n_ctx, wanted.n_batch, wanted.n_ubatch = question.context, question.ubatch, question.ubatch
+        wanted.type_k = wanted.type_v = getattr(self._llama, f"GGML_TYPE_{question.cache}")
+        wanted.n_outputs_max, wanted.swa_full, wanted.flash_attn_type = 1, False, 1
+        # Kept: the drafter's context reads it, and the process ends with the last question.
+        return self._llama.llama_init_from_model(model, wanted)
 
     def _loaded(self, file: str, repack: bool) -> Any:
         if self._model is None or self._model[0] != (file, repack):

@@ -8,6 +8,7 @@ import gguf
 import numpy as np
 from gguf.quants import quant_shape_to_byte_shape
 
+from edgekit.catalog.drafter import drafter_tensors
 from edgekit.catalog.tensors import tensor_bytes, with_types
 from edgekit.catalog.variant import Shape, Variant
 
@@ -35,6 +36,40 @@ def write_header_only(
         count = tensor_bytes(kind, tensor)
         writer.add_tensor_info(tensor.name, shape, np.dtype(_DTYPES.get(kind, np.uint8)), count, raw_dtype=code)
         size += -(-count // 32) * 32
+    _finish(writer, size)
+
+
+def write_drafter(variant: Variant, path: Path) -> None:
+    """Write a variant's MTP assistant at F16, without the clusters that llama.cpp's converter leaves out."""
+    shape, drafter = variant.shape, variant.drafter
+    assert drafter
+    name = "gemma4-assistant"
+    writer = gguf.GGUFWriter(path, name)
+    _vocabulary(writer, shape.vocab_size, None)
+    writer.add_context_length(variant.context)
+    writer.add_embedding_length(drafter.hidden_size)
+    writer.add_block_count(drafter.num_hidden_layers)
+    writer.add_feed_forward_length(drafter.intermediate_size)
+    writer.add_head_count(drafter.num_attention_heads)
+    sliding = [layer < drafter.num_hidden_layers - 1 for layer in range(drafter.num_hidden_layers)]
+    heads = {True: shape.num_key_value_heads, False: shape.num_global_key_value_heads}
+    writer.add_head_count_kv([heads[one] for one in sliding])
+    _attention(writer, shape, sliding)
+    writer.add_shared_kv_layers(drafter.num_hidden_layers)
+    writer.add_uint32(f"{name}.embedding_length_out", shape.hidden_size)
+    writer.add_uint32(f"{name}.nextn_predict_layers", drafter.num_hidden_layers)
+    size = 0
+    for tensor, extents in drafter_tensors(drafter, shape):
+        if not tensor.startswith("mask_embd"):
+            kind = "F16" if len(extents) > 1 else "F32"
+            code, dtype = gguf.GGMLQuantizationType[kind], np.dtype(_DTYPES[kind])
+            count = int(np.prod(extents)) * dtype.itemsize
+            writer.add_tensor_info(tensor, tuple(reversed(extents)), dtype, count, raw_dtype=code)
+            size += -(-count // 32) * 32
+    _finish(writer, size)
+
+
+def _finish(writer: gguf.GGUFWriter, size: int) -> None:
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
@@ -43,6 +78,16 @@ def write_header_only(
     file.flush()
     file.truncate(-(-file.tell() // 32) * 32 + size)
     writer.close()
+
+
+def _attention(writer: gguf.GGUFWriter, shape: Shape, sliding: list[bool]) -> None:
+    writer.add_layer_norm_rms_eps(1e-6)
+    for add in (writer.add_key_length, writer.add_value_length, writer.add_rope_dimension_count):
+        add(shape.global_head_dim)
+    for add in (writer.add_key_length_swa, writer.add_value_length_swa, writer.add_rope_dimension_count_swa):
+        add(shape.head_dim)
+    writer.add_sliding_window(shape.sliding_window)
+    writer.add_sliding_window_pattern(sliding)
 
 
 def _vocabulary(writer: gguf.GGUFWriter, size: int, vocabulary: tuple[list[str], list[str]] | None) -> None:
@@ -68,13 +113,7 @@ def _keys(writer: gguf.GGUFWriter, variant: Variant, shape: Shape) -> None:
     writer.add_feed_forward_length([shape.feed_forward_width(layer) for layer in layers])
     writer.add_head_count(shape.num_attention_heads)
     writer.add_head_count_kv([shape.cache_width(layer) // shape.head_width(layer) for layer in layers])
-    writer.add_layer_norm_rms_eps(1e-6)
-    for add in (writer.add_key_length, writer.add_value_length, writer.add_rope_dimension_count):
-        add(shape.global_head_dim)
-    for add in (writer.add_key_length_swa, writer.add_value_length_swa, writer.add_rope_dimension_count_swa):
-        add(shape.head_dim)
-    writer.add_sliding_window(shape.sliding_window)
-    writer.add_sliding_window_pattern([shape.is_sliding(layer) for layer in layers])
+    _attention(writer, shape, [shape.is_sliding(layer) for layer in layers])
     writer.add_shared_kv_layers(shape.num_kv_shared_layers)
     writer.add_embedding_length_per_layer_input(shape.hidden_size_per_layer_input)
     writer.add_rope_freq_base(1e6)
