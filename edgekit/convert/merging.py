@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from edgekit.convert.adapter import Change, LedgerEntry
+from edgekit.convert.adapter.changes import Untrained
 from edgekit.convert.safetensors import Doubles, Floats
 
 
@@ -70,7 +71,8 @@ class Merging:
 
     def _entry(self, tensor: str, number: int, change: Change, key: str) -> LedgerEntry:
         unused = self._unused.get(tensor)
-        status: Literal["merged", "ineffective"] = "ineffective" if unused else "merged"
+        idle = unused or isinstance(change, Untrained)
+        status: Literal["merged", "ineffective"] = "ineffective" if idle else "merged"
         scale = change.scale * change.origin.weight
         relative = self._relative_change(tensor, number, change.origin.weight)
         return LedgerEntry(change.origin.adapter, key, tensor, status, scale, relative, unused or change.note)

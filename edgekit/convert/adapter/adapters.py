@@ -7,7 +7,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from edgekit.convert.adapter.changes import Change
+from edgekit.convert.adapter.changes import Change, Untrained
 from edgekit.convert.adapter.directory import Adapter, Fitted
 from edgekit.convert.adapter.ledger import LedgerEntry
 from edgekit.convert.adapter.tensors import Tensors
@@ -100,6 +100,8 @@ def _check_once(adapter: Adapter, fitted: Fitted) -> None:
     """Raise AdapterError where two keys of one adapter do the same to one weight."""
     seen: set[tuple[str, bool]] = set()
     for tensor, change in fitted.changes:
+        if isinstance(change, Untrained):
+            continue
         if (tensor, change.replaces) in seen:
             raise AdapterError(f"{adapter.directory} changes {tensor} twice, the second time by {change.keys[0]}")
         seen.add((tensor, change.replaces))

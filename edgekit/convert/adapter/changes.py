@@ -128,3 +128,12 @@ class Tokens(Change):
             if start <= index < start + len(base):
                 made[index - start] = trained[row]
         return made
+
+
+@dataclass(frozen=True)
+class Untrained(Change):
+    """A copy of the base weight, which changes nothing."""
+
+    def rows(self, base: Floats, start: int) -> Doubles:
+        """See Change."""
+        return np.zeros(base.shape)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 
+from edgekit.convert.checkpoint import Weight
 from edgekit.convert.safetensors import Doubles, SafetensorsFile
 from edgekit.errors import AdapterError
 
 # Values and bytes that are checked at once.
 _BLOCK = 1 << 20
+# More than bfloat16 loses.
+_SIXTEEN_BITS = 2.0**-7
 
 
 class Factors:
@@ -39,14 +44,18 @@ class Factors:
         """Return rows of a tensor."""
         return self._file.rows(key, start, stop).astype(np.float64)
 
+    def resembles(self, key: str, weight: Weight) -> bool:
+        """Say whether a tensor is a weight, but for rounding to 16 bits; their shapes are equal."""
+        return all(
+            np.allclose(self._file.rows(key, *ends), weight.rows(*ends), rtol=_SIXTEEN_BITS, atol=1e-6)
+            for ends in self._blocks(key)
+        )
+
     def check(self) -> None:
         """Raise AdapterError where a value is no number."""
         for key in self.names:
-            height = self.shape(key)[0] if self.shape(key) else 1
-            width = max(1, int(np.prod(self.shape(key)[1:])))
-            step = max(1, _BLOCK // width)
-            for start in range(0, height, step):
-                rows = self._file.rows(key, start, min(start + step, height))
+            for ends in self._blocks(key):
+                rows = self._file.rows(key, *ends)
                 # A clipped layer that was trained whole has bounds, and no bound is infinity.
                 if not np.isfinite(rows).all() and not (key.endswith(("_min", "_max")) and not np.isnan(rows).any()):
                     raise AdapterError(f"{self._file.path.parent}: {key} holds NaN or infinity: its training diverged")
@@ -57,6 +66,13 @@ class Factors:
         for start in range(0, self._file.bytes, _BLOCK):
             digest.update(self._file.read(start, min(_BLOCK, self._file.bytes - start)))
         return digest.hexdigest()
+
+    def _blocks(self, key: str) -> Iterator[tuple[int, int]]:
+        shape = self.shape(key)
+        height = shape[0] if shape else 1
+        step = max(1, _BLOCK // max(1, math.prod(shape[1:])))
+        for start in range(0, height, step):
+            yield start, min(start + step, height)
 
     def _whole(self, key: str) -> Doubles:
         shape = self.shape(key)

@@ -14,6 +14,7 @@ from edgekit.convert.adapter.changes import (
     LowRankExperts,
     Origin,
     Tokens,
+    Untrained,
     Whole,
 )
 from edgekit.convert.adapter.dora import DoraColumns, DoraRows
@@ -40,9 +41,11 @@ class Fitter:
             yield self._tokens(halves[Role.tokens])
         if Role.whole in halves:
             yield self._whole(halves[Role.whole])
+        if Role.base in halves:
+            yield self._base(halves[Role.base])
         if Role.embedding_low in halves or Role.embedding_high in halves:
             yield self._embedding(halves)
-        elif halves.keys() - {Role.tokens, Role.whole}:
+        elif halves.keys() - {Role.tokens, Role.whole, Role.base}:
             yield self._linear(halves)
         if Role.bias in halves:
             yield self._bias(halves[Role.bias])
@@ -114,6 +117,13 @@ class Fitter:
         if weight and self._shape(key) != weight.shape:
             raise wrong_shape(key, (self._shape(key),), weight)
         return name, Whole(self.origin, (key.text,))
+
+    def _base(self, key: Key) -> tuple[str, Change]:
+        name, change = self._whole(key)
+        weight = self.tensors.weight(name)
+        if weight and not self.origin.factors.resembles(key.text, weight):
+            raise RefusedError(key, f"it is the weight that the adapter was trained on, and {name} is another")
+        return name, Untrained(self.origin, change.keys, note="a copy of the base's own weight")
 
     def _bias(self, key: Key) -> tuple[str, Change]:
         name = self.tensors.name(f"{key.plain}.bias")

@@ -41,6 +41,8 @@ class Role(str, Enum):
     tokens = "tokens"
     # A weight of the model itself, trained whole.
     whole = "whole"
+    # The weight as it was before, which peft saves with what it adds to embeddings.
+    base = "base"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ def parse(text: str) -> Key:
         return _key(text, Role.tokens, match["module"])
     match = _LORA.fullmatch(text)
     if match is None:
-        return _key(text, Role.whole, _SAVED.sub("", text))
+        # Biases below the wrapper are trained, weights are not.
+        role = Role.base if text.endswith(".base_layer.weight") else Role.whole
+        return _key(text, role, _SAVED.sub("", text))
     if match["leaf"] == "bias":
         role = Role.bias if match["role"] == "B" else Role.whole
         return _key(text, role, match["module"] if role == Role.bias else text)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import replace
 
-from edgekit.convert.adapter.changes import Change
+from edgekit.convert.adapter.changes import Change, Untrained
 from edgekit.convert.adapter.directory import Adapter
 from edgekit.convert.adapter.keys import Role, plain_name
 from edgekit.convert.adapter.tensors import Tensors
@@ -26,7 +26,8 @@ def parts_head(adapter: Adapter) -> bool:
     if adapter.settings.ties_embeddings:
         return False
     return any(
-        _is_head(plain) or (plain.split(".")[0] == "embed_tokens" and halves.keys() != {Role.tokens})
+        (_is_head(plain) and halves.keys() - {Role.base})
+        or (plain.split(".")[0] == "embed_tokens" and halves.keys() - {Role.base, Role.tokens})
         for (plain, _), halves in adapter.places.items()
     )
 
@@ -59,7 +60,7 @@ class Ties:
         """Yield changes, those of the embeddings for the output layer too where they are tied."""
         mirrored = self.mirrored
         for name, change in changes:
-            if name != self._embeddings or not self._is_tied:
+            if name != self._embeddings or not self._is_tied or isinstance(change, Untrained):
                 yield name, change
                 continue
             yield name, replace(change, tied_keys=mirrored, note=_PARTED if self._parts else change.note)

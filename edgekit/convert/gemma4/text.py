@@ -70,7 +70,7 @@ def plans(made: Part, config: TextConfig, token_count: int) -> list[TensorPlan]:
     factors = _rope_factors(config)
     return [TensorPlan("rope_freqs.weight", factors.shape, values=factors)] + [
         replace(plan, shape=(min(plan.height, token_count), *plan.shape[1:]))
-        if plan.name == "token_embd.weight"
+        if plan.name in ("token_embd.weight", "output.weight")
         else plan
         for plan in made.plans
     ]
