@@ -133,6 +133,16 @@ def test_peft_before_0_19_exchanged_the_sides_of_experts(parameter: str, checkpo
     assert np.allclose(ours.exact[name], (weight + 6 / 4 * product).numpy(), rtol=1e-13, atol=1e-12)
 
 
+def test_no_layer_of_gemma_is_stored_transposed(plain: Path, checkpoint: Made, tmp_path: Path) -> None:
+    # peft takes fan_in_fan_out back where a layer is torch's Linear, which all of them are.
+    adapter = respell(plain, tmp_path / "adapter", lambda key: key)
+    configure(adapter, fan_in_fan_out=True)
+    truth = peft_merge.merged_weights(checkpoint("tiny"), [adapter], torch.float64)
+    ours = our_merge(checkpoint("tiny"), [adapter])
+    for name, exact in ours.exact.items():
+        assert np.allclose(exact, truth[name].numpy(), rtol=1e-13, atol=1e-13), name
+
+
 def test_two_adapters_in_one_file_are_not_mixed(plain: Path, checkpoint: Made, tmp_path: Path) -> None:
     adapter = respell(plain, tmp_path / "adapter", lambda key: key)
     weights = load_file(adapter / WEIGHTS)
