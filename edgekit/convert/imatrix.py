@@ -95,7 +95,9 @@ def read_imatrix(path: Path) -> ImportanceMatrix:
     try:
         with path.open("rb") as file:
             is_gguf = file.read(4) == struct.pack("<I", GGUF_MAGIC)
-        found = _read_gguf(path) if is_gguf else _read_legacy(path)
+        # What numbers in a damaged file lead to is looked for below.
+        with np.errstate(all="ignore"):
+            found = _read_gguf(path) if is_gguf else _read_legacy(path)
     except OSError as problem:
         raise FileError(f"{path} cannot be read: {problem.strerror}") from problem
     for name, values in found.entries.items():

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,7 +99,10 @@ def test_damaged_ones_are_refused_and_nothing_else_happens(file: Path) -> None:
             del data[dice.randrange(len(data)) :]
         file.write_bytes(data)
         try:
-            read_imatrix(file)
+            # A warning would be a second line.
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                read_imatrix(file)
         except FileError as problem:
             refused.append(str(problem))
     assert len(refused) > MUTATIONS / 4
