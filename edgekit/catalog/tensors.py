@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import prod
 
 from edgekit.catalog.mixture import is_quantizable, types
@@ -23,13 +23,14 @@ class Tensor:
     layer: int | None = None
     suffix: str = "weight"
 
-    @property
+    # Kept: `edgekit pick` asks for both again for every quantization.
+    @cached_property
     def name(self) -> str:
         """Return the name in GGUF: `blk.0.ffn_down.weight`."""
         place = "" if self.layer is None else f"blk.{self.layer}."
         return f"{place}{self.role}.{self.suffix}"
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Return the number of values."""
         return prod(self.extents)
