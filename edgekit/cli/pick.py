@@ -73,6 +73,8 @@ def command(
         return
     machine = read_profile(profile) if profile else _this_machine(measure=measure)
     asked = tuple(dict.fromkeys(["text", *(one.value for one in modality or [])]))
+    if projector and not model:
+        raise typer.BadParameter("a projector belongs to a --model", param_hint="--projector")
     if model:
         from edgekit.cli import file_view
 

@@ -105,3 +105,13 @@ def test_a_context_beyond_the_models_own_is_refused(edgekit, files):
 
 def test_a_projector_of_another_model_is_refused(edgekit, files, q8_plan: Plan):
     assert_one_line_error(edgekit("pick", "--model", files["E2B"], "--projector", q8_plan.projector, "--no-measure"))
+
+
+def test_a_projector_alone_is_wrong_usage(edgekit, q8_plan: Plan):
+    assert edgekit("pick", "--projector", q8_plan.projector, "--no-measure").returncode == 2
+
+
+def test_one_part_of_several_is_refused(edgekit, tmp_path):
+    file = tmp_path / "model-00001-of-00002.gguf"
+    write_header_only(VARIANTS["E2B"], "Q4_0", file, parts=2)
+    assert "2 parts" in assert_one_line_error(edgekit("pick", "--model", file, "--no-measure"))

@@ -16,7 +16,11 @@ _DTYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.float16}
 
 
 def write_header_only(
-    variant: Variant, quantization: str, path: Path, vocabulary: tuple[list[str], list[str]] | None = None
+    variant: Variant,
+    quantization: str,
+    path: Path,
+    vocabulary: tuple[list[str], list[str]] | None = None,
+    parts: int = 1,
 ) -> None:
     """Write the file sparse: as long as the real one, a few kilobytes on disk.
 
@@ -27,6 +31,8 @@ def write_header_only(
     writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{quantization}"])
     _keys(writer, variant, variant.shape)
     _vocabulary(writer, variant.shape.vocab_size, vocabulary)
+    if parts > 1:
+        writer.add_uint16("split.count", parts)
     size = 0
     for tensor, kind in with_types(variant.shape, quantization):
         shape: tuple[int, ...] = tuple(reversed(tensor.extents))
