@@ -11,9 +11,11 @@ from edgekit.hardware.machine import Kernels
 def decode_seconds(work: Work, kernels: Kernels, *, repack: bool) -> float:
     """Return the seconds that computing one token takes on the processor."""
     repacked = kernels.decode_repacked if repack else {}
-    # Weights are streamed from memory, so bytes count; small matrices and norms cost the meeting of the threads.
+    # Weights are streamed from memory, so bytes count; small operations cost the meeting of the threads.
     weights = sum(size / _rate(kernels.decode, repacked, kind) for kind, size in work.weights.items())
-    return weights + work.attention / kernels.attention_decode + work.steps * kernels.step
+    attention = work.attention / kernels.attention_decode
+    activations = (work.activations + work.logits) / kernels.activation_decode
+    return weights + attention + activations + work.steps * kernels.step
 
 
 def prefill_seconds(work: Work, kernels: Kernels, *, repack: bool) -> float:
@@ -21,7 +23,7 @@ def prefill_seconds(work: Work, kernels: Kernels, *, repack: bool) -> float:
     repacked = kernels.prefill_repacked if repack else {}
     inner = parameters(work.layers).items()
     weights = sum(count / _rate(kernels.prefill, repacked, kind) for kind, count in inner)
-    return weights + work.attention / kernels.attention_prefill
+    return weights + work.attention / kernels.attention_prefill + work.activations / kernels.activation_prefill
 
 
 def _rate(plain: dict[str, float], repacked: dict[str, float], kind: str) -> float:

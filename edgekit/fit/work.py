@@ -27,6 +27,9 @@ class Work:
     # Bytes of keys and values, and multiply-adds on them.
     cache: float
     attention: float
+    # Values that go through an activation: in the layers, and the logits that are capped.
+    activations: int
+    logits: int
     steps: int
 
     @property
@@ -47,6 +50,8 @@ def work(load: Load, settings: Settings, depth: float) -> Work:
         dict(every),
         sum(cache_read(shape, settings, depth)),
         sum(_attention(shape, layer, depth) for layer in _all(shape)),
+        sum(_activations(shape, layer) for layer in _all(shape)),
+        shape.vocab_size,
         sum(_steps(shape, layer) for layer in _all(shape)),
     )
 
@@ -74,6 +79,11 @@ def parameters(sizes: dict[str, int]) -> dict[str, float]:
 def _attention(shape: Shape, layer: int, depth: float) -> float:
     # Scores with every key, then a sum of every value.
     return 2 * shape.num_attention_heads * shape.head_width(layer) * _seen(shape, layer, depth)
+
+
+def _activations(shape: Shape, layer: int) -> int:
+    experts = shape.top_k_experts * shape.moe_intermediate_size
+    return shape.feed_forward_width(layer) + shape.hidden_size_per_layer_input + experts
 
 
 def _seen(shape: Shape, layer: int, depth: float) -> float:

@@ -18,8 +18,8 @@ _HEADS, _HEAD, _CELLS = 8, 256, 2048
 _STEPS = 400
 _REPACKED = "_repacked"
 _SECONDS = 0.05
-# As a half, a float or a pattern of bits this byte repeated is an ordinary small number: no NaN, nothing denormal.
-_FILL = 0x2C
+# As a half or a float this byte repeated is an ordinary number near one: no NaN, nothing denormal.
+_FILL = 0x3F
 _WEIGHTS = [kind for kind in TYPES if kind != "F32"]
 
 
@@ -52,6 +52,8 @@ def time_kernels(threads: int, progress: Callable[[float, float], None]) -> Kern
             **rates,
             attention_decode=timer.attend(1),
             attention_prefill=timer.attend(_COLUMNS),
+            activation_decode=timer.activate(1),
+            activation_prefill=timer.activate(_COLUMNS),
             step=timer.step(),
         )
 
@@ -99,17 +101,23 @@ class _Timer:
             work.allocate(fill=_FILL)
             return 2 * _HEADS * columns * _CELLS * _HEAD / self._seconds(work, [answer])
 
+    def activate(self, rows: int) -> float:
+        """Return values per second of tanh; threads share rows, never one row."""
+        with ExitStack() as stack:
+            work = _tensors(stack, 64)
+            answer = call("ggml_tanh", work.context, work.new("F32", _HEIGHT, rows))
+            work.allocate(fill=_FILL)
+            return rows * _HEIGHT / self._seconds(work, [answer])
+
     def step(self) -> float:
-        """Return the seconds that an operation takes for next to nothing: all threads meet after each."""
+        """Return the seconds of a norm of one row: all threads meet after each operation."""
         with ExitStack() as stack:
             work = _tensors(stack, 2 * _STEPS)
-            row, sums = work.new("F32", _WIDTH), []
-            last = work.new("F32", _WIDTH)
+            norms = [work.new("F32", _WIDTH)]
             for _ in range(_STEPS):
-                last = call("ggml_add", work.context, last, row)
-                sums.append(last)
+                norms.append(call("ggml_rms_norm", work.context, norms[-1], 1e-6))
             work.allocate(fill=_FILL)
-            return self._seconds(work, sums) / _STEPS
+            return self._seconds(work, norms[1:]) / _STEPS
 
     def _seconds(self, work: Tensors, results: list[int]) -> float:
         graph = call("ggml_new_graph_custom", work.context, 2 * len(results) + 8, False)

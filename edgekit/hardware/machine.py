@@ -84,7 +84,11 @@ class Kernels:
     # Multiply-adds per second of attention.
     attention_decode: float
     attention_prefill: float
-    # Seconds that an operation takes which has next to nothing to do: all threads meet after each.
+    # Values per second of tanh, the cap on the logits. GELU, which is faster, is counted at the same rate: that stands
+    # for the small operations which nothing here counts.
+    activation_decode: float
+    activation_prefill: float
+    # Seconds of a small operation, such as a norm of one row: all threads meet after each.
     step: float
 
 
