@@ -201,7 +201,8 @@ def test_the_file_and_the_command_say_what_was_merged(
     assert result.returncode == 0, result.stderr
     shown = " ".join(result.stdout.split())
     assert "72 of 74 adapter tensors merged" in shown
-    assert "refused: base_model.model.model.layers.99.mlp.up_proj.lora_A.weight: it fits none" in shown
+    assert "refused: " in shown
+    assert "it fits none of the checkpoint's tensors" in shown
     fields = gguf.GGUFReader(next((tmp_path / "out").glob("*.gguf"))).fields
     assert fields["edgekit.adapters"].contents() == ["french"]
     assert fields["edgekit.adapters.weight"].contents() == [0.5]

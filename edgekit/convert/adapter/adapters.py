@@ -15,6 +15,8 @@ from edgekit.convert.adapter.tied import Ties, untie
 from edgekit.convert.checkpoint import Weight
 from edgekit.errors import AdapterError, UnsupportedError
 
+_ORPHAN = "it repeats a change of the token embeddings, which is not made"
+
 
 class Adapters:
     """Several adapters: what they change adds up, each change measured from the base weight, in any order.
@@ -67,6 +69,10 @@ class Adapters:
                     "model as GGUF only"
                 )
             fitted = adapter.fit(tensors, ties.mirrored)
+            fitted.refused.extend(
+                LedgerEntry(adapter.name, key, None, "refused", 0.0, None, _ORPHAN)
+                for key in ties.orphans(fitted.changes)
+            )
             self._check(adapter, fitted)
             self.refused += fitted.refused
             for tensor, change in ties.apply(fitted.changes):

@@ -68,6 +68,10 @@ class Ties:
             if self._head and not self._parts:
                 yield self._head, change
 
+    def orphans(self, changes: Iterable[tuple[str, Change]]) -> tuple[str, ...]:
+        """Return the keys that repeat a change of the embeddings which is not made."""
+        return () if any(name == self._embeddings for name, _ in changes) else self.mirrored
+
     @property
     def lack_head(self) -> bool:
         """Whether the output layer needs a weight of its own and has none."""
