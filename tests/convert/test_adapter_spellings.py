@@ -146,7 +146,9 @@ def test_no_layer_of_gemma_is_stored_transposed(plain: Path, checkpoint: Made, t
 def test_two_adapters_in_one_file_are_not_mixed(plain: Path, checkpoint: Made, tmp_path: Path) -> None:
     adapter = respell(plain, tmp_path / "adapter", lambda key: key)
     weights = load_file(adapter / WEIGHTS)
-    save_file(weights | {key.replace(".weight", ".other.weight"): t for key, t in weights.items()}, adapter / WEIGHTS)
+    save_file(
+        weights | {key.replace(".weight", ".other.weight"): t.clone() for key, t in weights.items()}, adapter / WEIGHTS
+    )
     with pytest.raises(AdapterError, match="two adapters"):
         our_merge(checkpoint("tiny"), [adapter])
 
