@@ -131,8 +131,8 @@ def test_the_legacy_form_gives_what_it_gives_llama_cpp(quantization: str, given:
 CHOSEN = {
     "pure": (Choices(pure=True), Asked(pure=True)),
     "a type for the token embeddings": (
-        Choices(token_embedding="Q5_K"),
-        Asked(token_embedding=TYPE.Q5_K),
+        Choices(token_embedding="Q5_1"),
+        Asked(token_embedding=TYPE.Q5_1),
     ),
     "a type for the output, which is the token embeddings": (Choices(output="Q4_1"), Asked(output=TYPE.Q4_1)),
     "patterns, of which the first that fits wins": (
@@ -156,6 +156,13 @@ def test_chosen_types_equal_llama_cpps(what: str, quantization: str, given: Made
     choices, asked = CHOSEN[what]
     theirs = llama_quantize(source(given("deep")), quantization, tmp_path / "theirs.gguf", asked)
     assert different(make_one(given("deep"), tmp_path, quantization, choices), theirs) == []
+
+
+def test_a_chosen_type_that_does_not_divide_rows_is_refused(given: Made, tmp_path: Path) -> None:
+    asked = Asked(token_embedding=TYPE.Q5_K)
+    assert llama_quantize_code(source(given("deep")), "Q4_K_M", tmp_path / "theirs.gguf", asked) != 0
+    with pytest.raises(UnsupportedError, match=r"per_layer_token_embd.* as Q5_K: its rows of 288"):
+        make_one(given("deep"), tmp_path / "ours", "Q4_K_M", Choices(token_embedding="Q5_K"))
 
 
 @pytest.mark.parametrize("quantization", QUANTIZED)
