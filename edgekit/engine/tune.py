@@ -110,7 +110,7 @@ class _Search:
         """Change one setting as long as that helps; one step that does not is forgiven: cores differ in size."""
         failures = 0
         for value in values:
-            way = replace(self.best.way, **{name: value})
+            way = Way(**{**vars(self.best.way), name: value})
             known = any(trial.way == way for trial in self.trials)
             failures = 0 if not known and self._consider(way, _WORTH_CHANGING) else failures + 1
             if failures == 2:
