@@ -64,7 +64,7 @@ def text() -> PreTrainedModel:
 
 def seeing() -> PreTrainedModel:
     config = Gemma3Config(
-        text_config=TEXT | {"rope_parameters": ROPE, "final_logit_softcapping": 30.0},
+        text_config=TEXT | {"rope_parameters": ROPE},
         vision_config=VISION,
         mm_tokens_per_image=16,
     )
