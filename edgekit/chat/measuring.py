@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgekit.chat.models import find_plan
 from edgekit.engine.bench import Work, measure, suited
-from edgekit.engine.check import check_model, trained_context
+from edgekit.engine.check import check_context, check_model, trained_context
 from edgekit.engine.engine import Engine
 from edgekit.engine.threads import physical_cores
 from edgekit.engine.tune import Tuning, tune
@@ -52,6 +52,7 @@ def time_model(name: str, work: Work, context: int | None, progress: Progress, s
     """Time prefill and decode as chat would run the model, and keep the result; StoppedError when `stop` is set."""
     plan = find_plan(name, context=context, progress=progress)
     header = check_model(plan.model)
+    check_context(header, context or 0)
     room = context or min(work.context, trained_context(header) or work.context)
     work = suited(work, room)
     machine = probe(measure=True, progress=progress)
