@@ -177,12 +177,14 @@ def refused(edgekit: Command, tmp_path: Path, *options: object) -> str:
 
 def test_bad_ones_are_refused_in_one_line(measured: Path, tmp_path: Path, edgekit: Command) -> None:
     (tmp_path / "empty").write_bytes(b"")
-    importance.write_legacy(tmp_path / "foreign", {"blk.0.attn_q.weight": (np.ones((1, 5), "<f4"), np.ones((1, 1)))})
+    importance.write_legacy(tmp_path / "foreign", {"blk.0.ffn_down.weight": (np.ones((1, 5), "<f4"), np.ones((1, 1)))})
+    importance.write_legacy(tmp_path / "little", {"blk.9.attn_q.weight": (np.ones((1, 5), "<f4"), np.ones((1, 1)))})
     some = ("--quant", "IQ2_M", "--imatrix")
     assert "cannot be read: No such file" in refused(edgekit, tmp_path, *some, tmp_path / "none")
     assert "is no importance matrix" in refused(edgekit, tmp_path, *some, tmp_path / "empty")
     assert "is no importance matrix" in refused(edgekit, tmp_path, *some, paths.demo_checkpoint() / "config.json")
     assert "belongs to another model" in refused(edgekit, tmp_path, *some, tmp_path / "foreign")
+    assert "has nothing about blk." in refused(edgekit, tmp_path, *some, tmp_path / "little")
     assert "needs an importance matrix" in refused(edgekit, tmp_path, "--quant", "IQ1_S")
     assert "no tensor that is quantized has such a name" in refused(
         edgekit, tmp_path, "--quant", "Q4_K_M", "--tensor-type", "no_such=Q8_0"
