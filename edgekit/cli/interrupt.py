@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 
 @contextmanager
@@ -38,25 +39,30 @@ def interruptible() -> Iterator[threading.Event]:
         reader.close()
 
 
-class _Terminated(BaseException):
-    """SIGTERM has come; like KeyboardInterrupt, nothing that handles errors handles it."""
+class _EndedError(BaseException):
+    """A signal has come; like KeyboardInterrupt, nothing that handles errors handles it."""
 
 
 @contextmanager
 def orderly_termination() -> Iterator[None]:
-    """Let SIGTERM unwind the body as Ctrl+C does, so that half-made files are removed; then end by that signal."""
+    """Let SIGTERM and SIGHUP unwind the body as Ctrl+C does, so that half-made files go; then end by that signal."""
+    came: list[int] = []
 
-    def unwind(*_: object) -> None:
-        # A second one must not stop the cleaning up.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise _Terminated
+    def unwind(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        raise _EndedError
 
-    handler = signal.signal(signal.SIGTERM, unwind)
+    # What is ignored stays so: nohup asks for that.
+    wanted = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    handlers = {number: signal.signal(number, unwind) for number in wanted}
     try:
         yield
-    except _Terminated:
-        # Whoever sent it sees the exit status that it always gives.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGTERM)
+    except _EndedError:
+        pass
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if came:
+        # Whoever sent it sees the exit status that it always gives.
+        signal.signal(came[0], signal.SIG_DFL)
+        signal.raise_signal(came[0])

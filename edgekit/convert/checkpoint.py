@@ -86,6 +86,11 @@ class Checkpoint:
         """What all tensors take together."""
         return sum(weight.bytes for weight in self.weights.values())
 
+    def check_unchanged(self) -> None:
+        """Raise FileError where another program has written to the weights since they were opened."""
+        for file in dict.fromkeys(weight.file for weight in self.weights.values()):
+            file.check_unchanged()
+
     def _config(self) -> dict[str, Any]:
         if not self.directory.exists():
             raise FileError(f"{self.directory} does not exist: name the folder of a checkpoint")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -33,7 +32,7 @@ from edgekit.convert.progress import Progress as Progress
 from edgekit.convert.progress import silent
 from edgekit.convert.stream import stream
 from edgekit.convert.target import FileKind, Group, Target, target
-from edgekit.convert.whole_file import WholeFile
+from edgekit.convert.whole_file import whole_files
 from edgekit.errors import FileError, UnsupportedError
 
 _NO_TEMPLATE = "no chat template: chat and run will refuse this file; copy chat_template.jinja from the base model"
@@ -113,6 +112,8 @@ class _Conversion:
 
     def __init__(self, job: ConvertJob, checkpoint: Checkpoint, adapters: Adapters) -> None:
         self.job = job
+        self.checkpoint = checkpoint
+        self.adapters = adapters
         adapters.untie(checkpoint.weights)
         self.model = open_model(checkpoint)
         self.source = _type_of(checkpoint)
@@ -145,9 +146,8 @@ class _Conversion:
     def run(self, progress: Progress) -> list[Output]:
         """Write all files, or none."""
         plan = self.plan()
-        with output_folder(self.job.out), ExitStack() as stack:
-            # They take their names in the reverse order, the Modelfile last: it must not name a file that is not there.
-            files = {output.path: stack.enter_context(WholeFile(output.path)) for output in reversed(plan)}
+        # The Modelfile takes its name last: it must not name a file that is not there.
+        with output_folder(self.job.out), whole_files([output.path for output in plan]) as files:
             writers = {t.path: GGUFWriter(files[t.path], t.header, t.tensors) for t in self._targets()}
             groups = [(group, [writers[t.path] for t in group.targets]) for group in self.groups]
             self.warnings += [_TOO_LARGE.format(name=name) for name in stream(groups, self.merging, progress)]
@@ -156,9 +156,8 @@ class _Conversion:
                 modelfile = plan[-1].path
                 files[modelfile].write(self.modelfile)
                 digests[modelfile] = hashlib.sha256(self.modelfile).hexdigest()
-            # Only when all are safe on the disk does the first take its name.
-            for file in files.values():
-                file.settle()
+            self.checkpoint.check_unchanged()
+            self.adapters.check_unchanged()
         return [replace(output, sha256=digests[output.path]) for output in plan]
 
     def _wants_projector(self) -> bool:

@@ -21,7 +21,7 @@ from edgekit.convert.progress import Progress
 from edgekit.convert.rounding import rounded
 from edgekit.convert.safetensors import SafetensorsFile
 from edgekit.convert.stream import in_order
-from edgekit.convert.whole_file import WholeFile
+from edgekit.convert.whole_file import WholeFile, whole_files
 from edgekit.errors import FileError, UnsupportedError
 
 CONFIG = "config.json"
@@ -54,6 +54,7 @@ class MergedCheckpoint:
         self.warnings: list[str] = []
         self._out = out
         self._checkpoint = checkpoint
+        self._adapters = adapters
         unused = open_model(checkpoint).shared_kv
         self.merging = Merging(adapters.deltas(checkpoint.weights, unused), unused, adapters.refused)
         self._shards = list(dict.fromkeys(weight.file for weight in checkpoint.weights.values()))
@@ -75,13 +76,11 @@ class MergedCheckpoint:
         with ExitStack() as stack:
             for folder in dict.fromkeys([self._out, *(output.path.parent for output in plan)]):
                 stack.enter_context(output_folder(folder))
-            # They take their names in the reverse order: config.json last, without which nobody loads a checkpoint.
-            files = {output.path: stack.enter_context(WholeFile(output.path)) for output in reversed(plan)}
+            # config.json takes its name last: without it nobody loads a checkpoint.
+            files = stack.enter_context(whole_files([output.path for output in plan]))
             digests = self._write_shards(files, progress) | self._copy_companions(files)
-            for file in files.values():
-                file.settle()
-            # An earlier result must not vouch for a mixture of its files and new ones.
-            (self._out / CONFIG).unlink(missing_ok=True)
+            self._checkpoint.check_unchanged()
+            self._adapters.check_unchanged()
         return [replace(output, sha256=digests[output.path]) for output in plan]
 
     def _write_shards(self, files: dict[Path, WholeFile], progress: Progress) -> dict[Path, str]:

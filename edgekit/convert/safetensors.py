@@ -49,7 +49,8 @@ class SafetensorsFile:
         except OSError as problem:
             raise FileError(f"{path} cannot be read: {problem.strerror}") from problem
         try:
-            self.bytes = os.fstat(self._file).st_size
+            self._state = self._read_state()
+            self.bytes = self._state[0]
             self.entries = self._read_header(self.bytes)
         except BaseException:
             self.close()
@@ -99,6 +100,15 @@ class SafetensorsFile:
             parts.append(part)
             offset, count = offset + len(part), count - len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def check_unchanged(self) -> None:
+        """Raise FileError where another program has written to the file since it was opened."""
+        if self._read_state() != self._state:
+            raise FileError(f"{self.path} changed while it was read: convert it again when it is at rest")
+
+    def _read_state(self) -> tuple[int, int]:
+        found = os.fstat(self._file)
+        return found.st_size, found.st_mtime_ns
 
     def _read_header(self, size: int) -> dict[str, Entry]:
         length = int.from_bytes(os.pread(self._file, 8, 0), "little") if size >= 8 else 0

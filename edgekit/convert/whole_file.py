@@ -6,8 +6,11 @@ import contextlib
 import errno
 import fcntl
 import os
+from collections.abc import Iterator, Sequence
+from io import BufferedWriter
 from pathlib import Path
 
+from edgekit.convert.unbroken import unbroken
 from edgekit.errors import DoesNotFitError, FileError
 
 _ENDING = ".edgekit-partial"
@@ -27,12 +30,9 @@ class WholeFile:
 
     def __enter__(self) -> WholeFile:
         try:
-            # Never follows a link that somebody has put there.
-            self._file = self.partial.open("xb")
+            self._file = self._open()
         except OSError as problem:
             raise self._explain(problem) from problem
-        # Held until the file is closed or the process dies: tells a running conversion's file from a leftover.
-        fcntl.flock(self._file, fcntl.LOCK_EX)
         return self
 
     def write(self, data: bytes | memoryview) -> None:
@@ -64,6 +64,18 @@ class WholeFile:
                 self._file.close()
             self.partial.unlink(missing_ok=True)
 
+    def _open(self) -> BufferedWriter:
+        remove_leftovers(self.path.parent)
+        while True:
+            # Never follows a link that somebody has put there.
+            file = self.partial.open("xb")
+            # Held until the file is closed or the process dies: tells a running conversion's file from a leftover.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # Before that another process may have taken it for one.
+            if os.fstat(file.fileno()).st_nlink:
+                return file
+            file.close()
+
     def _publish(self) -> None:
         self.partial.replace(self.path)
         folder = os.open(self.path.parent, os.O_RDONLY)
@@ -84,9 +96,33 @@ class WholeFile:
         return FileError(f"{self.path} cannot be written: {problem.strerror}")
 
 
+@contextlib.contextmanager
+def whole_files(paths: Sequence[Path]) -> Iterator[dict[Path, WholeFile]]:
+    """Open files that take their names together at the end of the body, in this order, or not at all."""
+    with contextlib.ExitStack() as stack:
+        # Left in the reverse order.
+        files = {path: stack.enter_context(WholeFile(path)) for path in reversed(paths)}
+        yield files
+        # Only when all are safe on the disk does the first take its name.
+        for file in files.values():
+            file.settle()
+        with unbroken():
+            # The last one names or completes the others: an earlier one must not vouch for old and new together.
+            if len(paths) > 1:
+                paths[-1].unlink(missing_ok=True)
+            stack.close()
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete what conversions that were killed have left in a folder; those of running ones stay."""
     for partial in folder.glob(f".*{_ENDING}"):
         with contextlib.suppress(OSError), partial.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            partial.unlink()
+
+
+def remove_own(folder: Path) -> None:
+    """Delete what this process has not finished in a folder, whatever it was doing when it was broken off."""
+    for partial in folder.glob(f".*.{os.getpid()}{_ENDING}"):
+        with contextlib.suppress(OSError):
             partial.unlink()

@@ -48,6 +48,11 @@ class Adapters:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._open.close()
 
+    def check_unchanged(self) -> None:
+        """Raise FileError where another program has written to an adapter since it was opened."""
+        for adapter in self.all:
+            adapter.check_unchanged()
+
     def untie(self, weights: MutableMapping[str, Weight]) -> None:
         """Add an output layer to a checkpoint's weights where an adapter parts it from the embeddings."""
         untie(weights, self.all)

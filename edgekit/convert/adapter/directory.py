@@ -55,6 +55,10 @@ class Adapter:
         """Close the adapter's file."""
         self._file.close()
 
+    def check_unchanged(self) -> None:
+        """Raise FileError where another program has written to the adapter's file since it was opened."""
+        self._file.check_unchanged()
+
     def fit(self, tensors: Tensors, mirrored: Collection[str] = ()) -> Fitted:
         """Return what each weight of a checkpoint becomes; `mirrored` are keys that only repeat others."""
         fitter = Fitter(Origin(self.name, self.weight, self._factors), self.settings, tensors)
