@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from gguf import GGMLQuantizationType
 
 from edgekit.convert.checkpoint import Weight
+from edgekit.convert.names import plain_name
 from edgekit.convert.plan import TensorPlan
 from edgekit.convert.safetensors import Floats
 from edgekit.errors import FileError, UnsupportedError
@@ -18,18 +18,6 @@ Sizes = Mapping[str, int]
 # A length that config.json does not decide.
 _ANY = "*"
 _CONSTANTS = {"one": 1, "two": 2, "three": 3, _ANY: -1}
-# What releases of transformers, trainers and wrapped modules put before a tensor's own name, and inside it.
-_BEFORE = re.compile(r"^(?:base_model\.|module\.|model\.|language_model\.)+")
-_INSIDE = re.compile(r"_fsdp_wrapped_module\.|_checkpoint_wrapped_module\.|_orig_mod\.")
-# Other spellings of the same tensor: a clipped layer has its matrix one level deeper, the parts of the 12B model's
-# vision embedder have other names inside transformers than in its files, and Gemma 3's tower lost a level in
-# transformers 5.
-_SPELLINGS = (
-    (re.compile(r"\.linear\.weight$"), ".weight"),
-    (re.compile(r"^embed_vision\.(?=patch_|pos_)"), "vision_embedder."),
-    (re.compile(r"^embed_vision\.multimodal_embedder\."), "embed_vision."),
-    (re.compile(r"^vision_tower\.vision_model\."), "vision_tower."),
-)
 
 
 @dataclass(frozen=True)
@@ -57,14 +45,6 @@ class Expected:
     shape: tuple[int, ...]
     written: tuple[int, ...]
     required: bool = True
-
-
-def plain_name(name: str) -> str:
-    """Return a tensor's name without the wrappers around it, which differ between tools and releases."""
-    plain = _BEFORE.sub("", _INSIDE.sub("", name))
-    for spelling, usual in _SPELLINGS:
-        plain = spelling.sub(usual, plain)
-    return plain
 
 
 def expect(rows: Mapping[str, Row], sizes: Sizes, optional: Collection[str] = ()) -> dict[str, Expected]:

@@ -6,21 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-# Segments that wrap a module without naming it: of compilers, of sharding, of peft, of a clipped layer's inner matrix,
-# and of what transformers calls differently in the file and at run time.
-_INNER = frozenset(
-    {
-        "_orig_mod",
-        "_fsdp_wrapped_module",
-        "_checkpoint_wrapped_module",
-        "base_layer",
-        "linear",
-        "multimodal_embedder",
-    }
-)
-# They differ between releases of transformers and between model classes.
-_OUTER = frozenset({"base_model", "model", "language_model", "module"})
-_RENAMED = {"vision_embedder": "embed_vision"}
+from edgekit.convert.names import plain_name
+
 _LORA = re.compile(
     r"(?P<module>.+)\.lora_(?P<role>A|B|embedding_A|embedding_B|magnitude_vector)"
     r"(?:\.(?P<name>[^.]+))??(?:\.(?P<leaf>weight|bias))?"
@@ -82,11 +69,3 @@ def parse(text: str) -> Key:
 def _key(text: str, role: Role, module: str) -> Key:
     path = re.sub(r"^base_model\.model\.", "", module)
     return Key(text, role, plain_name(module), path.replace(".base_layer", ""), module.split(".").count("base_layer"))
-
-
-def plain_name(name: str) -> str:
-    """Return the part of a tensor's name that all spellings have in common."""
-    parts = [_RENAMED.get(part, part) for part in name.split(".") if part not in _INNER]
-    while len(parts) > 1 and parts[0] in _OUTER:
-        parts.pop(0)
-    return ".".join(parts)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgekit.convert.adapter.keys import plain_name
 from edgekit.convert.checkpoint import Weight
+from edgekit.convert.names import plain_name
 
 HEAD = "lm_head.weight"
 EMBEDDINGS = "embed_tokens.weight"

@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from edgekit.convert.adapter.changes import Change, Untrained
 from edgekit.convert.adapter.directory import Adapter
-from edgekit.convert.adapter.keys import Role, plain_name
+from edgekit.convert.adapter.keys import Role
 from edgekit.convert.adapter.tensors import Tensors
 from edgekit.convert.checkpoint import Weight
+from edgekit.convert.names import plain_name
 
 HEAD = "lm_head.weight"
 _EMBEDDINGS = "embed_tokens.weight"

@@ -12,7 +12,8 @@ from edgekit.convert.gemma3 import text, vision
 from edgekit.convert.gemma3.config import read_config
 from edgekit.convert.gemma3.tokenizer import Tokenizer
 from edgekit.convert.model import Model
-from edgekit.convert.tables import Part, plain_name
+from edgekit.convert.names import plain_name
+from edgekit.convert.tables import Part
 
 _TOWERS = ("vision_tower.", "multi_modal_projector.")
 

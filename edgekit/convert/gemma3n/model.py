@@ -13,8 +13,9 @@ from edgekit.convert.gemma3.tokenizer import Tokenizer
 from edgekit.convert.gemma3n import text
 from edgekit.convert.gemma3n.config import TextConfig, read_config
 from edgekit.convert.model import Model
+from edgekit.convert.names import plain_name
 from edgekit.convert.plan import TensorPlan
-from edgekit.convert.tables import Part, plain_name
+from edgekit.convert.tables import Part
 
 _TOWERS = ("vision_tower.", "embed_vision.", "audio_tower.", "embed_audio.")
 _BLIND = "no projector: edgekit converts Gemma 3n's language model only; llama.cpp's converter makes one with --mmproj"

@@ -10,7 +10,8 @@ from edgekit.convert.gemma4 import audio, text, unified, vision
 from edgekit.convert.gemma4.config import Config, read_config
 from edgekit.convert.gemma4.tokenizer import Tokenizer
 from edgekit.convert.model import Model
-from edgekit.convert.tables import Expected, Part, plain_name
+from edgekit.convert.names import plain_name
+from edgekit.convert.tables import Expected, Part
 
 _TOWERS = ("vision_tower.", "vision_embedder.", "embed_vision.", "audio_tower.", "embed_audio.")
 # Of drafters that rank clusters of tokens first: llama.cpp's converter leaves them out.
