@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
-import re
 from dataclasses import replace
 from pathlib import Path
 
 import gguf
-import llama_cpp
 import pytest
 from oracles.header_only import write_header_only
+from oracles.quantizer import quantized_types
 
 from edgekit.catalog.load import read_variant, variants
 from edgekit.catalog.quantization import BASE_TYPES, BLOCKS
 from edgekit.catalog.tensors import tensors, with_types
 from edgekit.catalog.variant import ModelFile, Variant
 from edgekit.catalog.weights import METADATA, weights
-from edgekit.engine import native
 from edgekit.errors import FileError
 
 GIB = 1 << 30
@@ -125,42 +122,13 @@ def unquantized(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("quantization", [name for name in BASE_TYPES if name not in ("F32", "F16")])
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
 def test_every_tensor_gets_the_type_that_llama_quantize_gives_it(unquantized, variant, quantization, has_importance):
-    given = _dry_quantize(unquantized[variant.name], quantization, has_importance)
+    given = quantized_types(unquantized[variant.name], quantization, has_importance=has_importance)
     found = with_types(variant.shape, quantization, has_importance=has_importance)
     assert {tensor.name: kind for tensor, kind in found} == given
 
 
 def test_blocks_are_ggmls():
     assert {kind: gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]] for kind in BLOCKS} == BLOCKS
-
-
-def _dry_quantize(file: Path, quantization: str, has_importance: bool) -> dict[str, str]:
-    lines: list[str] = []
-
-    @llama_cpp.llama_log_callback
-    def log(_level: int, text: bytes, _user: object) -> None:
-        lines.append(text.decode(errors="replace"))
-
-    llama_cpp.llama_log_set(log, ctypes.c_void_p(0))
-    settings = llama_cpp.llama_model_quantize_default_params()
-    settings.dry_run = True
-    settings.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{quantization}")
-    # A dry run asks only whether there is a matrix, not what is in it.
-    one = (ctypes.c_float * 1)(1.0)
-    matrix = (llama_cpp.llama_model_imatrix_data * 2)((b"any", one, 1))
-    if has_importance:
-        settings.imatrix = matrix
-    code = llama_cpp.llama_model_quantize(str(file).encode(), b"unused", ctypes.byref(settings))
-    # llama.cpp has one log for all: give it back to the engine.
-    native.start.cache_clear()
-    native.start()
-    assert code == 0, "".join(lines)[-500:]
-    rows = re.findall(
-        r"^\[\s*\d+/\s*\d+\]\s+(\S+)\s.*?type =\s*(\S+),.*?(?:->\s*[\d.]+ MiB \((\S+)\))?$",
-        "".join(lines),
-        re.MULTILINE,
-    )
-    return {name: (new or old).upper() for name, old, new in rows}
 
 
 def test_a_broken_model_description_is_named(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 from gguf.quants import quant_shape_to_byte_shape
 
 from edgekit.catalog.drafter import drafter_tensors
-from edgekit.catalog.tensors import tensor_bytes, with_types
+from edgekit.catalog.tensors import Tensor, tensor_bytes, with_types
 from edgekit.catalog.variant import Shape, Variant
 
 _DTYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.float16}
@@ -21,11 +21,13 @@ def write_header_only(
     path: Path,
     vocabulary: tuple[list[str], list[str]] | None = None,
     parts: int = 1,
+    *,
+    has_output: bool = False,
 ) -> None:
     """Write the file sparse: as long as the real one, a few kilobytes on disk.
 
     Without tokens and merges it has no vocabulary, whose size alone decides shapes: reading 262,144 strings would take
-    most of the time.
+    most of the time. `has_output` gives an unquantized file an output matrix beside the token embeddings.
     """
     writer = gguf.GGUFWriter(path, "gemma4")
     writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{quantization}"])
@@ -34,7 +36,9 @@ def write_header_only(
     if parts > 1:
         writer.add_uint16("split.count", parts)
     size = 0
-    for tensor, kind in with_types(variant.shape, quantization):
+    listed = with_types(variant.shape, quantization)
+    output = Tensor("output", (variant.shape.hidden_size, variant.shape.vocab_size))
+    for tensor, kind in (*listed, (output, quantization)) if has_output else listed:
         shape: tuple[int, ...] = tuple(reversed(tensor.extents))
         code = gguf.GGMLQuantizationType[kind]
         if kind not in _DTYPES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,9 @@ import llama_cpp
 import numpy as np
 
 from edgekit.engine import native
+
+# A tensor's line: its type, and the one that it gets.
+_DRY_RUN = re.compile(r"^\[\s*\d+/\s*\d+\]\s+(\S+)\s.*?type =\s*(\S+),.*?(?:->\s*[\d.]+ MiB \((\S+)\))?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,32 @@ def llama_quantize_code(source: Path, quantization: str, out: Path, asked: Asked
         settings.kv_overrides = _keys(asked.keys)
     code: int = llama_cpp.llama_model_quantize(str(source).encode(), str(out).encode(), ctypes.byref(settings))
     return code
+
+
+def quantized_types(file: Path, quantization: str, *, has_importance: bool = False) -> dict[str, str]:
+    """Return the type that each tensor of a GGUF would be stored in; the file needs no weights."""
+    lines: list[str] = []
+
+    @llama_cpp.llama_log_callback
+    def log(_level: int, text: bytes, _user: object) -> None:
+        lines.append(text.decode(errors="replace"))
+
+    llama_cpp.llama_log_set(log, ctypes.c_void_p(0))
+    settings = llama_cpp.llama_model_quantize_default_params()
+    settings.dry_run = True
+    settings.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{quantization}")
+    # A dry run asks only whether there is a matrix, not what is in it.
+    one = (ctypes.c_float * 1)(1.0)
+    matrix = (llama_cpp.llama_model_imatrix_data * 2)((b"any", one, 1))
+    if has_importance:
+        settings.imatrix = matrix
+    code = llama_cpp.llama_model_quantize(str(file).encode(), b"unused", ctypes.byref(settings))
+    # llama.cpp has one log for all: give it back to the engine.
+    native.start.cache_clear()
+    native.start()
+    assert code == 0, "".join(lines)[-500:]
+    rows = _DRY_RUN.findall("".join(lines))
+    return {name: (new or old).upper() for name, old, new in rows}
 
 
 def _overrides(types: Mapping[str, int]) -> ctypes.Array[llama_cpp.llama_model_tensor_override]:
