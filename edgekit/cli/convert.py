@@ -65,6 +65,13 @@ def command(
         str, typer.Option(help="Eyes and ears: auto, none, F32, BF16, F16 or Q8_0.", metavar="Q")
     ] = "auto",
     name: Annotated[str | None, typer.Option(help="What to call the files and the model.", metavar="NAME")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Then run the files beside their base: what did the adapter change?")
+    ] = False,
+    ask: Annotated[
+        list[str] | None,
+        typer.Option(help="A question for --verify instead of edgekit's own; may be repeated.", metavar="TEXT"),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show the sizes, write nothing.")
     ] = False,
@@ -76,6 +83,7 @@ def command(
 
     from edgekit.catalog.recipe import Choices
     from edgekit.cli import convert_options, convert_view
+    from edgekit.cli.convert_after import Afterwards
     from edgekit.cli.interrupt import orderly_termination
     from edgekit.convert.job import ConvertJob, convert
 
@@ -106,11 +114,17 @@ def command(
         # The Hub's own convention for a repository of GGUF files.
         ending = "-GGUF" if to == Format.gguf else ""
         job = replace(job, out=Path(f"{job.file_name}{ending}"))
+    after = Afterwards(verify, tuple(ask or ()))
+    after.check(job)
     with orderly_termination(), output.progress("Converting") as step:
         result = convert(job, step, dry_run=dry_run)
     for warning in result.warnings:
         output.hint(warning)
-    if json:
-        output.json_object(result)
-    else:
+    if not json:
         convert_view.show(result, dry_run=dry_run)
+    if not dry_run:
+        with orderly_termination():
+            after.fulfil(job, result, quiet=json)
+    if json:
+        output.json_object({**vars(result), **after.report})
+    after.settle()

@@ -200,6 +200,13 @@ class Engine:
                     return
                 self.cache.append(token)
 
+    def logits(self) -> np.ndarray[Any, Any]:
+        """Return the logits after the token computed last, float32, one for each token of the vocabulary."""
+        import numpy as np
+
+        pointer = llama.llama_get_logits_ith(self.cache.context, -1)
+        return np.ctypeslib.as_array(pointer, shape=(self.vocabulary.size,)).copy()
+
     @contextmanager
     def stopping(self, stop: threading.Event | None) -> Iterator[None]:
         """End the body's computations with llama.cpp's status of an abort once `stop` is set."""

@@ -1,0 +1,72 @@
+"""What `edgekit convert` does with its files once they are written: proof, and Ollama."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import typer
+
+from edgekit.cli import output
+from edgekit.errors import EdgekitError
+
+if TYPE_CHECKING:
+    from edgekit.convert.job import ConvertJob, ConvertResult
+
+
+@dataclass
+class Afterwards:
+    """What is wished for, and what came of it."""
+
+    verify: bool = False
+    questions: tuple[str, ...] = ()
+    # What came of each wish, for --json, and why one was not fulfilled.
+    report: dict[str, object] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def check(self, job: ConvertJob) -> None:
+        """Raise where a wish cannot be fulfilled, before anything is written."""
+        if self.questions and not self.verify:
+            raise typer.BadParameter("a question is asked by --verify: add that", param_hint="--ask")
+        if not self.verify:
+            return
+        if job.to != "gguf":
+            raise typer.BadParameter("GGUF files are verified: leave out --to", param_hint="--verify")
+        from edgekit.chat.verification.base import check_needs
+
+        needs = check_needs(job)
+        output.hint(
+            f"Verifying takes {output.size(needs.disk)} more of disk for a while, "
+            f"and loads models of up to {output.size(needs.weights)}, one at a time."
+        )
+
+    def fulfil(self, job: ConvertJob, result: ConvertResult, *, quiet: bool) -> None:
+        """Do what is wished for; `quiet` prints no report."""
+        try:
+            if self.verify:
+                self._verify(job, result, quiet=quiet)
+        except EdgekitError as problem:
+            self._failed(str(problem), job)
+
+    def settle(self) -> None:
+        """Exit with 1 where something went wrong, each in a line."""
+        for problem in self.problems:
+            output.error(problem)
+        if self.problems:
+            raise typer.Exit(1)
+
+    def _verify(self, job: ConvertJob, result: ConvertResult, *, quiet: bool) -> None:
+        from edgekit.chat.verification.verify import verify
+        from edgekit.cli import verify_view
+
+        with output.progress("Verifying") as step:
+            made = verify(job, result, self.questions, step)
+        self.report["verification"] = made
+        for one in made:
+            if not quiet:
+                verify_view.show(one)
+            if one.problem:
+                self._failed(f"{one.file.name}: {one.problem}", job)
+
+    def _failed(self, problem: str, job: ConvertJob) -> None:
+        self.problems.append(f"{problem} (the files in {job.out} stay)")
