@@ -26,7 +26,15 @@ NEED_IMPORTANCE = ("Q2_K_S", "IQ3_XS", "IQ3_XXS", "IQ2_M", "IQ2_S", "IQ2_XS", "I
 FREE = [name for name in QUANTIZED if name not in NEED_IMPORTANCE]
 # Those that treat layers differently: the others have nothing to show on a deep model.
 MIXED = ("Q5_K_M", "Q4_K_M", "Q4_K_S", "Q3_K_M", "Q4_0", "IQ4_XS", "IQ3_XS", "IQ3_XXS", "IQ2_M", "Q2_K_S")
-NAMES = ("narrow", "dense", "experts", "deep")
+NAMES = ("narrow", "dense", "experts", "deep", "704", "eight", "untied")
+# What the others do not show: blocks of 256 fall back for rows of 704, eight experts get types of their own, and token
+# embeddings beside an output matrix. tests/catalog/test_mixture_rules.py compares the types in every quantization.
+SHOWN = {
+    "deep": MIXED,
+    "704": ("Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K", "IQ4_XS", "IQ3_XXS", "IQ2_XS", "IQ1_S", "MXFP4_MOE"),
+    "eight": ("Q4_K_M", "Q3_K_M", "Q2_K", "IQ4_XS", "IQ3_M", "IQ2_M", "MXFP4_MOE"),
+    "untied": ("Q5_K_M", "Q4_0", "Q3_K_S", "IQ4_NL", "IQ3_XXS", "IQ2_M", "IQ2_XS", "IQ1_M"),
+}
 TYPE = gguf.GGMLQuantizationType
 
 
@@ -84,7 +92,7 @@ def ours(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str
 
 
 def shows(name: str, quantization: str) -> bool:
-    return name != "deep" or quantization in MIXED
+    return quantization in SHOWN.get(name, QUANTIZED)
 
 
 def different(ours: Path, theirs: Path) -> list[str]:
@@ -201,6 +209,25 @@ def test_a_weight_that_no_output_uses_needs_no_importance(given: Made, tmp_path:
     made = make_one(checkpoint, tmp_path / "out", "IQ2_XS", Choices(), matrix(given("deep")))
     types = {name: kind for name, (kind, _, _) in contents(made).tensors.items()}
     assert types["blk.16.attn_k.weight"] == types["blk.0.attn_k.weight"] == "IQ2_XS"
+
+
+@pytest.mark.parametrize("quantization", ["Q4_K_M", "Q3_K_M"])
+def test_the_count_of_attn_v_is_that_of_the_checkpoint_at_hand(
+    quantization: str, given: Made, ours: Callable[[str, bool], Path], tmp_path: Path
+) -> None:
+    """With keys and values on layers that share them, llama.cpp spreads the larger types over more layers.
+
+    A chain through peft loses those on the way, so its file has other types: neither is ours to choose.
+    """
+    checkpoint = released(given("deep"), tmp_path / "released")
+    llama_convert(checkpoint, tmp_path, ("BF16",))
+    theirs = llama_quantize(tmp_path / "BF16.gguf", quantization, tmp_path / "theirs.gguf")
+    made = make_one(checkpoint, tmp_path / "out", quantization, Choices())
+    assert different(made, theirs) == []
+    stripped = ours("deep", False) / f"deep-{quantization}.gguf"
+    types = [{name: kind for name, (kind, _, _) in contents(path).tensors.items()} for path in (made, stripped)]
+    others = {name for name in types[0].keys() & types[1].keys() if types[0][name] != types[1][name]}
+    assert {name.split(".")[2] for name in others} == ({"attn_v"} if quantization == "Q4_K_M" else set())
 
 
 def released(source: Path, folder: Path) -> Path:

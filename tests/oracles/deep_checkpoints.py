@@ -20,6 +20,15 @@ _DENSE = {
 }
 # 96 is the experts' width, which only blocks of 32 divide, as 26B-A4B's 704.
 _EXPERTS = {"enable_moe_block": True, "top_k_experts": 2, "moe_intermediate_size": 96}
+# The 704 themselves, in one layer of two experts: they are many weights.
+_WIDE = {"num_hidden_layers": 1, "layer_types": ["full_attention"], "num_experts": 2, "moe_intermediate_size": 704}
+# Eight, to which llama-quantize gives other types, in layers enough that the first eighth is one.
+_EIGHT = {
+    "num_hidden_layers": 8,
+    "layer_types": ["sliding_attention", "full_attention"] * 4,
+    "num_experts": 8,
+    "moe_intermediate_size": 32,
+}
 
 VARIANTS: dict[str, Callable[[], PreTrainedModel]] = {
     # Embeddings per layer, four query heads for a key head, layers that share keys and values. An eighth and a
@@ -29,6 +38,10 @@ VARIANTS: dict[str, Callable[[], PreTrainedModel]] = {
     ),
     "dense": lambda: tiny_variants.dense(**_DENSE),
     "experts": lambda: tiny_variants.dense(**_DENSE, **_EXPERTS, num_experts=4),
+    "704": lambda: tiny_variants.dense(**_DENSE | _EXPERTS | _WIDE),
+    "eight": lambda: tiny_variants.dense(**_DENSE | _EXPERTS | _EIGHT),
+    # An output matrix beside the token embeddings.
+    "untied": lambda: tiny_variants.dense(**_DENSE, tied=False),
     # Rows that no block divides.
     "narrow": lambda: tiny_checkpoint.model(tiny_checkpoint.Shape()),
 }

@@ -82,8 +82,10 @@ def unified_text(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in DENSE.items() if key not in NOT_UNIFIED} | UNIFIED | changes
 
 
-def dense(**changes: Any) -> PreTrainedModel:
-    return Gemma4ForConditionalGeneration(Gemma4Config(text_config=DENSE | changes, vision_config=VISION))
+def dense(*, tied: bool = True, **changes: Any) -> PreTrainedModel:
+    text = DENSE | changes | {"tie_word_embeddings": tied}
+    config = Gemma4Config(text_config=text, vision_config=VISION, tie_word_embeddings=tied)
+    return Gemma4ForConditionalGeneration(config)
 
 
 def text_only() -> PreTrainedModel:
