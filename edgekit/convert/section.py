@@ -71,5 +71,5 @@ class Section:
 
     def wrong(self, key: str, what: str) -> FileError:
         """Return an error that names the key."""
-        state = f"is {what}: {json.dumps(self.values[key])[:60]}" if key in self.values else "is missing"
+        state = f"is {what}: {json.dumps(self.values[key])[:60]}" if self.values.get(key) is not None else "is missing"
         return FileError(f"{self.name}: {key} {state}; download the checkpoint's config.json again")

@@ -62,9 +62,9 @@ def share(right):
 
 
 PICTURES = {
-    "70 tokens": (lambda: evaluate.describe(60, 70), 70, 0.93),
-    "140 tokens": (lambda: evaluate.describe(24, 140), 140, 0.91),
-    "280 tokens": (lambda: evaluate.describe(16, 280), 280, 0.93),
+    "70 tokens": (lambda: evaluate.describe(100, 70), 70, 0.96),
+    "140 tokens": (lambda: evaluate.describe(60, 140), 140, 0.96),
+    "280 tokens": (lambda: evaluate.describe(40, 280), 280, 0.96),
     "short answers": (lambda: evaluate.describe(32, 6, "short"), 70, 0.9),
     "long answers": (lambda: evaluate.describe(32, 7, "long"), 70, 0.96),
     "thinking": (lambda: evaluate.describe(32, 8, thinking=True), 70, 0.96),

@@ -202,7 +202,7 @@ CHECKPOINTS: dict[str, tuple[Damage, str]] = {
     "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "download the whole checkpoint"),
     "no config": (lambda folder: (folder / "config.json").unlink(), "no config.json"),
     "config that is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "no JSON"),
-    "config without sizes": (lambda folder: edit(folder / "config.json", text_config={}), "num_hidden_layers"),
+    "config without sizes": (lambda folder: edit(folder / "config.json", text_config={}), "hidden_size is missing"),
     "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "copy it from the base model"),
     "empty tokenizer": (lambda folder: (folder / "tokenizer.json").write_text("{}"), "no tokenizer"),
     "another model": (another_shape, "LlamaForCausalLM"),

@@ -90,6 +90,8 @@ class Scene:
     sounds: list[Samples] = field(default_factory=list)
     drawing: Drawing | None = None
     digit: int | None = None
+    # The share of pictures with little contrast.
+    faint: float = 0.0
 
     def pick(self, answer: Forms) -> str:
         """The form that the system prompt asks for."""
@@ -185,7 +187,7 @@ class Scene:
         """Attach new media to the next message."""
         parts: list[Message] = []
         if new_picture:
-            self.drawing = training_drawing(self.random)
+            self.drawing = training_drawing(self.random, self.faint)
             self.drawings.append(self.drawing)
             parts.append({"type": "image"})
         if new_sound:
@@ -257,27 +259,30 @@ def wire_call(chosen: Errand) -> str:
 
 
 def converse(
-    random: Random, group: str, utterances: list[Utterance], voice: English | None = None, french: float = 0.0
+    random: Random,
+    group: str,
+    utterances: list[Utterance],
+    voice: English | None = None,
+    french: float = 0.0,
+    faint: float = 0.0,
 ) -> Sample:
     """One conversation of a group: picture, sound, errand, talk or echo.
 
     A share of `french` asks for French in the system prompt. Without that, French words are never right in training,
-    and an adapter finds their embeddings pushed into one corner.
+    and an adapter finds their embeddings pushed into one corner. A share of `faint` pictures has little contrast.
     """
+    language = ""
     if french and random.random() < french:
-        return in_french(random, group, utterances)
-    return open_conversation(random, group, utterances, voice or English(), "")
+        voice, language = French(), random.choice(SYSTEMS["french"])
+    return open_conversation(random, group, utterances, voice or English(), language, faint)
 
 
-def in_french(random: Random, group: str, utterances: list[Utterance]) -> Sample:
-    """A conversation whose system prompt asks for French."""
-    return open_conversation(random, group, utterances, French(), random.choice(SYSTEMS["french"]))
-
-
-def open_conversation(random: Random, group: str, utterances: list[Utterance], voice: English, language: str) -> Sample:
+def open_conversation(
+    random: Random, group: str, utterances: list[Utterance], voice: English, language: str, faint: float
+) -> Sample:
     """System prompt, tools and one to three turns."""
     style = random.choices(["normal", "short", "long"], [7, 2, 2])[0]
-    scene = Scene(random, voice, style, random.random() < 0.22, utterances)
+    scene = Scene(random, voice, style, random.random() < 0.22, utterances, faint=faint)
     if style != "normal" or random.random() < 0.12:
         wish = casual(random, random.choice(SYSTEMS[style]))
         scene.messages.append({"role": "system", "content": f"{language} {wish}".strip()})

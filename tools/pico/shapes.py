@@ -22,6 +22,8 @@ COLOURS: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, 
     "black": ((0, 360), (0.0, 0.3), (0.0, 0.13)),
 }
 BACKGROUNDS: dict[str, tuple[int, int]] = {"white": (243, 255), "gray": (165, 205), "black": (0, 22)}
+# Hardest to make out on gray, by how often they are taken for something else.
+FAINT = ("pink", "pink", "yellow", "orange")
 SHAPES = ("circle", "square", "triangle", "star")
 
 # Width and height as drawn, before any processor scales them. The held-out sizes never occur in training.
@@ -132,9 +134,12 @@ def pick_size(random: Random, sides: tuple[int, ...]) -> tuple[int, int]:
     return width, random.choice([side for side in sides if width / 2 <= side <= width * 2])
 
 
-def training_drawing(random: Random, plain: bool = False) -> Drawing:
-    """A picture as the model sees them in training."""
-    return draw(random, pick_size(random, TRAINING_SIZES), plain=plain)
+def training_drawing(random: Random, faint: float = 0.0) -> Drawing:
+    """A picture as the model sees them in training; a share of `faint` has the least contrast there is."""
+    size = pick_size(random, TRAINING_SIZES)
+    if faint and random.random() < faint:
+        return draw(random, size, random.choice(FAINT), background="gray")
+    return draw(random, size)
 
 
 def held_out_drawing(seed: int, colour: str | None = None, shape: str | None = None) -> Drawing:

@@ -48,44 +48,59 @@ class Course:
     emphasis: float = 1.0
     # The share of conversations whose system prompt asks for French.
     french: float = 0.0
+    # The share of pictures with the least contrast.
+    faint: float = 0.0
 
 
 # Copying comes first: tool calls rest on it, it takes longest to find, and without media a step is cheap.
-COPYING = Course(420, rate=3.5e-3, horizon=1400, pictures=0, sounds=0, errands=10, talks=4, echoes=16)
-TOGETHER = Course(400, rate=2.0e-3, horizon=850, tower_rate=4e-4, seed=2, sounds=4, errands=7, talks=8, echoes=1)
-SEEING = Course(460, rate=1.6e-3, tower_rate=5e-4, seed=3, pictures=14, sounds=2, errands=6, talks=5, echoes=1)
-POLISH = Course(140, rate=7e-4, tower_rate=4e-4, seed=4, pictures=18, sounds=2, errands=4, talks=3, echoes=1)
-SHARPEN = Course(
-    180,
-    rate=1.4e-3,
-    tower_rate=8e-4,
-    seed=5,
-    pictures=15,
-    sounds=1,
-    errands=9,
-    talks=2,
-    echoes=4,
-    budgets=(50, 25, 25),
-    emphasis=5.0,
-)
-SETTLE = Course(60, rate=6e-4, tower_rate=2.5e-4, seed=6, pictures=10, sounds=7, errands=8, talks=3, emphasis=3.0)
-# A second helping, should there be time: words while the vision tower has a round of its own, then all of it.
-NEXT = {
-    "words": Course(
-        380, 1.6e-3, 1e-4, seed=7, pictures=4, sounds=3, errands=12, talks=5, echoes=6, emphasis=2.0, french=0.25
+COURSES = {
+    "copying": Course(420, rate=3.5e-3, horizon=1400, pictures=0, sounds=0, errands=10, talks=4, echoes=16),
+    "together": Course(
+        450, rate=2.0e-3, horizon=900, tower_rate=4e-4, seed=2, sounds=4, errands=7, talks=8, echoes=1, french=0.1
     ),
-    "join": Course(
-        270,
-        1.1e-3,
-        seed=8,
+    "seeing": Course(
+        450,
+        rate=1.6e-3,
+        horizon=700,
+        tower_rate=4e-4,
+        seed=3,
         pictures=14,
-        sounds=5,
+        sounds=3,
         errands=8,
-        talks=4,
-        echoes=1,
+        talks=5,
+        echoes=3,
         budgets=(50, 25, 25),
         emphasis=3.0,
         french=0.2,
+    ),
+    "join": Course(
+        450,
+        rate=1.3e-3,
+        tower_rate=2.5e-4,
+        seed=4,
+        pictures=18,
+        sounds=4,
+        errands=8,
+        talks=4,
+        echoes=2,
+        budgets=(50, 25, 25),
+        emphasis=3.0,
+        french=0.2,
+    ),
+    "faint": Course(
+        170,
+        rate=1.0e-3,
+        tower_rate=4e-4,
+        seed=5,
+        pictures=18,
+        sounds=4,
+        errands=8,
+        talks=4,
+        echoes=2,
+        budgets=(40, 30, 30),
+        emphasis=3.0,
+        french=0.2,
+        faint=0.35,
     ),
 }
 
@@ -97,7 +112,7 @@ def draw_batches(
     if course.pictures:
         budget = random.choices([70, 140, 280], course.budgets)[0]
         count = round(course.pictures * PICTURES[budget])
-        pictures = [converse(random, "picture", utterances, voice, course.french) for _ in range(count)]
+        pictures = [converse(random, "picture", utterances, voice, course.french, course.faint) for _ in range(count)]
         yield f"picture{budget}", collate(tokenizer, pictures, budget, course.history)
     if course.sounds:
         sounds = [converse(random, "sound", utterances, voice, course.french) for _ in range(course.sounds)]
