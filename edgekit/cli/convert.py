@@ -65,6 +65,9 @@ def command(
         str, typer.Option(help="Eyes and ears: auto, none, F32, BF16, F16 or Q8_0.", metavar="Q")
     ] = "auto",
     name: Annotated[str | None, typer.Option(help="What to call the files and the model.", metavar="NAME")] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="The memory that it may use: 1G, 512M, 2GiB; 1G by default.", metavar="SIZE")
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Then run the files beside their base: what did the adapter change?")
     ] = False,
@@ -84,8 +87,10 @@ def command(
     from edgekit.catalog.recipe import Choices
     from edgekit.cli import convert_options, convert_view
     from edgekit.cli.convert_after import Afterwards
+    from edgekit.cli.convert_progress import ConvertProgress
     from edgekit.cli.interrupt import orderly_termination
     from edgekit.convert.job import ConvertJob, convert
+    from edgekit.convert.preflight import tell_nobody
 
     chosen = convert_options.choices(tensor_type or (), token_embedding_type, output_tensor_type, pure)
     if to == Format.safetensors and (quant or projector != "auto" or imatrix or chosen != Choices()):
@@ -114,10 +119,13 @@ def command(
         # The Hub's own convention for a repository of GGUF files.
         ending = "-GGUF" if to == Format.gguf else ""
         job = replace(job, out=Path(f"{job.file_name}{ending}"))
+    if memory is not None:
+        job = replace(job, memory=convert_options.size(memory, "--memory"))
     after = Afterwards(verify, tuple(ask or ()))
     after.check(job)
-    with orderly_termination(), output.progress("Converting") as step:
-        result = convert(job, step, dry_run=dry_run)
+    with orderly_termination(), output.progress("Converting", in_bytes=True) as step:
+        shown = ConvertProgress(step)
+        result = convert(job, shown.advance, dry_run=dry_run, announce=tell_nobody if dry_run else shown.announce)
     for warning in result.warnings:
         output.hint(warning)
     if not json:

@@ -68,6 +68,13 @@ def check_projector(name: str) -> None:
         _parse(lambda asked: check_quantization(asked, PROJECTOR_QUANTIZATIONS), name, "--projector")
 
 
+def size(text: str, option: str) -> int:
+    """Return the bytes that an option asks for."""
+    from edgekit.convert.sizes import parse_size
+
+    return _parse(parse_size, text, option)
+
+
 def _parse(parse: Callable[[str], Parsed], text: str, option: str) -> Parsed:
     from edgekit.errors import UnsupportedError
 

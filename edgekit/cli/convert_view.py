@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgekit.cli import output
+from edgekit.cli.convert_progress import words
 from edgekit.convert.adapter import LedgerEntry
 from edgekit.convert.job import ConvertResult
 from edgekit.convert.output import Output
@@ -27,6 +28,7 @@ def show(result: ConvertResult, *, dry_run: bool) -> None:
     for line in _ledger(result.ledger):
         output.show(line)
     if dry_run:
+        output.show(words(result.preflight))
         output.hint("A dry run: everything was checked and nothing was written.")
         return
     output.hint(f"{result.seconds:.1f} s, at most {output.size(result.peak_memory)} of memory.")

@@ -125,14 +125,21 @@ def size(count: float) -> str:
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Step]:
-    """Show a progress bar on stderr while the body runs; nothing where stderr is no terminal."""
+def progress(title: str, *, in_bytes: bool = False) -> Iterator[Step]:
+    """Show a progress bar on stderr while the body runs; nothing where stderr is no terminal.
+
+    `in_bytes` says that what is done is counted so, and shows the rate.
+    """
     if not sys.stderr.isatty():
         yield lambda done, total, text="": None
         return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[text]}"), console=_console(stderr=True), transient=True) as bars:
+    from edgekit.cli.byte_bar import byte_columns
+
+    console = _console(stderr=True)
+    named = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    columns = byte_columns(console.width) if in_bytes else (*named, TextColumn("{task.fields[text]}"))
+    with Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task(title, total=None, text="")
         yield lambda done, total, text="": bars.update(task, completed=done, total=total, text=text)

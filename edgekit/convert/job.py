@@ -20,7 +20,7 @@ from edgekit.convert.general import general, own
 from edgekit.convert.gguf_file import GGUFWriter
 from edgekit.convert.imatrix import read_imatrix
 from edgekit.convert.keys import Value
-from edgekit.convert.memory import peak_memory
+from edgekit.convert.memory import DEFAULT_BUDGET, budget, peak_memory
 from edgekit.convert.merged_checkpoint import MergedCheckpoint
 from edgekit.convert.merging import Merging
 from edgekit.convert.mixture import PROJECTOR_QUANTIZATIONS, check_quantization
@@ -28,9 +28,10 @@ from edgekit.convert.modelfile import Modelfile
 from edgekit.convert.models import open_model
 from edgekit.convert.output import Output
 from edgekit.convert.plan import TensorPlan
+from edgekit.convert.preflight import Announce, Preflight, expected_seconds, tell_nobody
 from edgekit.convert.progress import Progress as Progress
 from edgekit.convert.progress import silent
-from edgekit.convert.stream import stream
+from edgekit.convert.stream import Block, blocks, stream
 from edgekit.convert.target import FileKind, Group, Target, target
 from edgekit.convert.whole_file import whole_files
 from edgekit.errors import FileError, UnsupportedError
@@ -61,6 +62,8 @@ class ConvertJob:
     adapter_weights: tuple[float, ...] = ()
     # Whether keys of adapters that fit nowhere are left out.
     allow_unmerged: bool = False
+    # The anonymous memory that may be used, in bytes.
+    memory: int = DEFAULT_BUDGET
 
     @property
     def file_name(self) -> str:
@@ -75,6 +78,8 @@ class ConvertResult:
     """What a conversion wrote and what became of every key of every adapter."""
 
     outputs: list[Output]
+    # What was said before the first byte was written.
+    preflight: Preflight
     ledger: list[LedgerEntry] = field(default_factory=list)
     # Wall time.
     seconds: float = 0.0
@@ -84,11 +89,14 @@ class ConvertResult:
     warnings: list[str] = field(default_factory=list)
 
 
-def convert(job: ConvertJob, progress: Progress = silent, *, dry_run: bool = False) -> ConvertResult:
+def convert(
+    job: ConvertJob, progress: Progress = silent, *, dry_run: bool = False, announce: Announce = tell_nobody
+) -> ConvertResult:
     """Convert a checkpoint and its adapters in one pass; a dry run checks everything and writes nothing.
 
-    `progress` hears the bytes read and the bytes to read. Raises FileError, AdapterError and UnsupportedError for what
-    cannot be converted, DoesNotFitError where the disk is too small; then no file is left behind.
+    `announce` hears what it will take, before anything is written, `progress` the bytes read and the bytes to read.
+    Raises FileError, AdapterError and UnsupportedError for what cannot be converted, DoesNotFitError where the disk or
+    the memory is too small; then no file is left behind.
     """
     start = time.monotonic()
     with Checkpoint(job.checkpoint) as checkpoint, _adapters(job) as adapters:
@@ -97,9 +105,21 @@ def convert(job: ConvertJob, progress: Progress = silent, *, dry_run: bool = Fal
             if job.to == "gguf"
             else MergedCheckpoint(job.out, checkpoint, adapters)
         )
-        outputs = conversion.plan() if dry_run else conversion.run(progress)
+        plan = conversion.plan()
+        free = check_room(job.out, sum(output.bytes for output in plan))
+        tasks = conversion.tasks(conversion.merging.uncounted())
+        limit = budget(job.memory, tasks, conversion.merging.kept)
+        seconds = expected_seconds(tasks, limit.room)
+        checked = Preflight(limit.expected, sum(one.bytes for one in plan), free, conversion.tensors, seconds)
+        announce(checked)
+        outputs = plan if dry_run else conversion.run(progress, limit.room)
         return ConvertResult(
-            outputs, conversion.merging.ledger(), time.monotonic() - start, peak_memory(), conversion.warnings
+            outputs,
+            checked,
+            conversion.merging.ledger(),
+            time.monotonic() - start,
+            peak_memory(),
+            conversion.warnings,
         )
 
 
@@ -134,7 +154,15 @@ class _Conversion:
         if any(_is_mxfp4_without_experts(target) for target in self._targets()):
             self.warnings.append(_NO_EXPERTS)
         check_replaceable([output.path for output in self.plan()])
-        check_room(job.out, sum(output.bytes for output in self.plan()))
+
+    @property
+    def tensors(self) -> int:
+        """How many tensors are read and written."""
+        return sum(len(group.plans) for group in self.groups)
+
+    def tasks(self, merging: Merging) -> list[Block]:
+        """Return what is to be made."""
+        return list(blocks(self.groups, merging))
 
     def plan(self) -> list[Output]:
         """Return what would be written."""
@@ -143,14 +171,14 @@ class _Conversion:
             files.append(Output(self.job.out / "Modelfile", "modelfile", None, len(self.modelfile)))
         return files
 
-    def run(self, progress: Progress) -> list[Output]:
-        """Write all files, or none."""
+    def run(self, progress: Progress, room: int) -> list[Output]:
+        """Write all files, or none; blocks at work take at most `room` bytes."""
         plan = self.plan()
         # The Modelfile takes its name last: it must not name a file that is not there.
         with output_folder(self.job.out), whole_files([output.path for output in plan]) as files:
             writers = {t.path: GGUFWriter(files[t.path], t.header, t.tensors) for t in self._targets()}
-            groups = [(group, [writers[t.path] for t in group.targets]) for group in self.groups]
-            self.warnings += [_TOO_LARGE.format(name=name) for name in stream(groups, self.merging, progress)]
+            too_large = stream(self.tasks(self.merging), writers, room, progress)
+            self.warnings += [_TOO_LARGE.format(name=name) for name in too_large]
             digests = {path: writer.finish() for path, writer in writers.items()}
             if self.modelfile is not None:
                 modelfile = plan[-1].path

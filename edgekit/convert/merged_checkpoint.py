@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from edgekit.convert.adapter import Adapters
-from edgekit.convert.checkpoint import Checkpoint, Weight
-from edgekit.convert.disk import check_room
+from edgekit.convert.checkpoint import Checkpoint
+from edgekit.convert.checkpoint_pieces import pieces
 from edgekit.convert.folder import check_replaceable, output_folder
 from edgekit.convert.merging import Merging
 from edgekit.convert.models import open_model
 from edgekit.convert.output import Output
 from edgekit.convert.progress import Progress
-from edgekit.convert.rounding import rounded
-from edgekit.convert.safetensors import SafetensorsFile
-from edgekit.convert.stream import in_order
+from edgekit.convert.tasks import Task, in_order
 from edgekit.convert.whole_file import WholeFile, whole_files
 from edgekit.errors import FileError, UnsupportedError
 
@@ -30,19 +25,6 @@ CONFIG = "config.json"
 _COMPANIONS = ("*.json", "*.jinja", "*.model", "*.txt", "README.md", "LICENSE*", "NOTICE*")
 _NOT_COPIED = ("adapter_config.json",)
 _TEMPLATES = "additional_chat_templates"
-# Bytes that are copied in one piece, and values that are merged in one.
-_PIECE = 4 << 20
-_BLOCK = 1 << 20
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """Bytes `begin` to `end` of a shard as they are, or rows `begin` to `end` of a weight that adapters change."""
-
-    file: SafetensorsFile
-    begin: int
-    end: int
-    weight: Weight | None = None
 
 
 class MergedCheckpoint:
@@ -60,7 +42,16 @@ class MergedCheckpoint:
         self._shards = list(dict.fromkeys(weight.file for weight in checkpoint.weights.values()))
         self._companions = _companions(checkpoint.directory)
         self._check_folder([checkpoint.directory, *(adapter.directory for adapter in adapters.all)])
-        check_room(out, sum(output.bytes for output in self.plan()))
+
+    @property
+    def tensors(self) -> int:
+        """How many tensors are read and written."""
+        return len(self._checkpoint.weights)
+
+    def tasks(self, merging: Merging) -> list[Task]:
+        """Return what is to be made."""
+        weights = list(self._checkpoint.weights.values())
+        return [piece for shard in self._shards for piece in pieces(shard, weights, merging)]
 
     def plan(self) -> list[Output]:
         """Return what would be written, the shards first and config.json last."""
@@ -70,31 +61,33 @@ class MergedCheckpoint:
             for name in self._companions
         ]
 
-    def run(self, progress: Progress) -> list[Output]:
-        """Write all files, or none; `progress` counts the bytes of the shards."""
+    def run(self, progress: Progress, room: int) -> list[Output]:
+        """Write all files, or none; pieces at work take at most `room` bytes."""
         plan = self.plan()
         with ExitStack() as stack:
             for folder in dict.fromkeys([self._out, *(output.path.parent for output in plan)]):
                 stack.enter_context(output_folder(folder))
             # config.json takes its name last: without it nobody loads a checkpoint.
             files = stack.enter_context(whole_files([output.path for output in plan]))
-            digests = self._write_shards(files, progress) | self._copy_companions(files)
+            digests = self._write_shards(files, progress, room) | self._copy_companions(files)
             self._checkpoint.check_unchanged()
             self._adapters.check_unchanged()
         return [replace(output, sha256=digests[output.path]) for output in plan]
 
-    def _write_shards(self, files: dict[Path, WholeFile], progress: Progress) -> dict[Path, str]:
+    def _write_shards(self, files: dict[Path, WholeFile], progress: Progress, room: int) -> dict[Path, str]:
         total = sum(shard.bytes for shard in self._shards)
         done = 0
         digests = {}
         for shard in self._shards:
             path = self._out / shard.path.name
             digest = hashlib.sha256()
-            for piece, data in in_order(self._pieces(shard), self._make):
-                files[path].write(data)
-                digest.update(data)
-                done += len(data)
-                progress(done, total, piece.weight.name if piece.weight else shard.path.name)
+            found = list(pieces(shard, self._checkpoint.weights.values(), self.merging))
+            for piece, made in zip(found, in_order(found, room), strict=True):
+                for data in made.data:
+                    files[path].write(data)
+                    digest.update(data)
+                done += piece.bytes
+                progress(done, total, piece.name)
             digests[path] = digest.hexdigest()
         return digests
 
@@ -105,29 +98,6 @@ class MergedCheckpoint:
             files[self._out / name].write(data)
             digests[self._out / name] = hashlib.sha256(data).hexdigest()
         return digests
-
-    def _pieces(self, shard: SafetensorsFile) -> Iterator[_Piece]:
-        """Cut a shard into pieces, in the order of its bytes; what is changed keeps its place and size."""
-        position = 0
-        for weight in self._checkpoint.weights.values():
-            if weight.file is not shard or not self.merging.touches(weight.name):
-                continue
-            entry = shard.entries[weight.name]
-            yield from (_Piece(shard, *ends) for ends in _steps(position, entry.begin, _PIECE))
-            step = max(1, _BLOCK // max(1, weight.width))
-            yield from (_Piece(shard, *ends, weight) for ends in _steps(0, weight.height, step))
-            position = entry.begin + entry.bytes
-        yield from (_Piece(shard, *ends) for ends in _steps(position, shard.bytes, _PIECE))
-
-    def _make(self, piece: _Piece) -> bytes:
-        weight = piece.weight
-        if weight is None:
-            return piece.file.read(piece.begin, piece.end - piece.begin)
-        merged = self.merging.exact(weight.name, weight.rows(piece.begin, piece.end), piece.begin)
-        made = rounded(merged, weight.dtype)
-        if not np.isfinite(made).all():
-            raise FileError(f"{weight.name} becomes NaN or infinity in {weight.dtype}: the adapter's training diverged")
-        return made.tobytes()
 
     def _check_folder(self, sources: list[Path]) -> None:
         """Raise FileError where the result would mix with other files: loaders take whatever lies in a folder."""
@@ -147,8 +117,3 @@ def _companions(directory: Path) -> list[str]:
     found = {path.name for pattern in _COMPANIONS for path in directory.glob(pattern) if path.is_file()}
     templates = [f"{_TEMPLATES}/{path.name}" for path in (directory / _TEMPLATES).glob("*.jinja")]
     return [*sorted(templates), *sorted(found - {CONFIG, *_NOT_COPIED}), CONFIG]
-
-
-def _steps(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
-    for begin in range(start, stop, step):
-        yield begin, min(begin + step, stop)

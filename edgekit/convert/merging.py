@@ -30,6 +30,21 @@ class Merging:
         self._weight_square: dict[str, float] = defaultdict(float)
         self._change_square: dict[tuple[str, int], float] = defaultdict(float)
 
+    def uncounted(self) -> Merging:
+        """Return the same changes with an account of their own, for rows that are only tried."""
+        return Merging(self._changes, self._unused)
+
+    @property
+    def kept(self) -> int:
+        """The bytes that adapters' tensors may hold beside the blocks at work."""
+        largest: dict[int, int] = defaultdict(int)
+        for change in (change for changes in self._changes.values() for change in changes):
+            factors = change.origin.factors
+            sizes = [math.prod(factors.shape(key)) for key in change.kept]
+            largest[id(factors)] = max(largest[id(factors)], *sizes, 0)
+        # Two are kept in double precision while a third is read.
+        return sum(4 * 8 * values for values in largest.values())
+
     def touches(self, tensor: str) -> bool:
         """Say whether any change is made to a weight."""
         return bool(self._changes.get(tensor)) and tensor not in self._unused

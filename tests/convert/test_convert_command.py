@@ -45,7 +45,7 @@ def test_json_is_one_object_with_the_promised_keys(
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     found = json.loads(result.stdout)
-    assert found.keys() == {"outputs", "ledger", "seconds", "peak_memory", "warnings"}
+    assert found.keys() == {"outputs", "ledger", "seconds", "peak_memory", "warnings", "preflight"}
     assert found["warnings"] == []
     assert [output["kind"] for output in found["outputs"]] == ["text", "projector", "modelfile"]
     for output in found["outputs"]:

@@ -47,16 +47,16 @@ convert(ConvertJob(Path(sys.argv[1]), Path(sys.argv[2]), (), ("Q8_0",)), stall)
 """
 
 
-# The command, which stops at the first tensor of the projector, says so, and waits for a signal.
+# The command, which stops half-way, says so, and waits for a signal.
 STALLED_COMMAND = """
 import sys, time
 from contextlib import contextmanager
 from edgekit.cli import output
 from edgekit.cli.app import main
 @contextmanager
-def stalling(title):
+def stalling(title, **_):
     def stall(done, total, text):
-        if text.startswith("mm."):
+        if done > total / 2:
             print("waiting", flush=True)
             time.sleep(60)
     yield stall

@@ -37,6 +37,11 @@ class Change(ABC):
     # Whether `rows` are what the weight becomes, and not what is added to it.
     replaces: ClassVar[bool] = False
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The keys of what is read whole, and held in memory for the next block."""
+        return ()
+
     @abstractmethod
     def rows(self, base: Floats, start: int) -> Doubles:
         """Return rows from `start` on, for those of the base weight, `base`, and of their shape.
@@ -48,6 +53,11 @@ class Change(ABC):
 @dataclass(frozen=True)
 class LowRank(Change):
     """scale * B @ A of a matrix, or of a convolution's kernels as rows of one; keys are A and B."""
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """See Change."""
+        return self.keys[:1]
 
     def rows(self, base: Floats, start: int) -> Doubles:
         """See Change."""
@@ -61,6 +71,11 @@ class LowRank(Change):
 @dataclass(frozen=True)
 class LowRankEmbedding(Change):
     """scale * (B @ A)^T of an embedding, whose rows are A's columns; keys are A and B."""
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """See Change."""
+        return self.keys
 
     def rows(self, base: Floats, start: int) -> Doubles:
         """See Change."""
@@ -78,6 +93,11 @@ class LowRankExperts(Change):
     by_expert: bool = False
     # Whether A and B stand on each other's side.
     swapped: bool = False
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """See Change."""
+        return self.keys[1:]
 
     def rows(self, base: Floats, start: int) -> Doubles:
         """See Change."""
@@ -119,6 +139,11 @@ class Tokens(Change):
 
     indices: tuple[int, ...] = ()
     replaces: ClassVar[bool] = True
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """See Change."""
+        return self.keys
 
     def rows(self, base: Floats, start: int) -> Doubles:
         """See Change."""

@@ -23,6 +23,11 @@ class DoraRows(Change):
     inner: Change | None = None
     replaces: ClassVar[bool] = True
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """See Change."""
+        return (*(self.inner.kept if self.inner else ()), self.keys[-1])
+
     def rows(self, base: Floats, start: int) -> Doubles:
         """See Change."""
         assert self.inner is not None
@@ -43,6 +48,11 @@ class DoraColumns(Change):
     _lock: Lock = field(default_factory=Lock)
     _shares: list[Doubles] = field(default_factory=list)
     replaces: ClassVar[bool] = True
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """See Change."""
+        return (*(self.inner.kept if self.inner else ()), self.keys[-1])
 
     def rows(self, base: Floats, start: int) -> Doubles:
         """See Change."""
