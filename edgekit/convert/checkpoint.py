@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgekit.convert.safetensors import Entry, Floats, SafetensorsFile
 from edgekit.errors import FileError
 
@@ -23,6 +25,8 @@ class Weight:
     file: SafetensorsFile
     # What the file calls it, where it is another weight under a second name.
     stored: str | None = None
+    # How many rows an adapter gives it, where those are more than it has: the new ones are zeros before that.
+    grown: int | None = None
 
     @property
     def _entry(self) -> Entry:
@@ -31,7 +35,18 @@ class Weight:
     @property
     def shape(self) -> tuple[int, ...]:
         """Its shape, rows first; empty for a scalar."""
-        return self._entry.shape
+        shape = self._entry.shape
+        return shape if self.grown is None else (self.grown, *shape[1:])
+
+    @property
+    def begin(self) -> int:
+        """Where it begins in the file."""
+        return self._entry.begin
+
+    @property
+    def own_height(self) -> int:
+        """How many rows the file has."""
+        return self._entry.shape[0] if self._entry.shape else 1
 
     @property
     def dtype(self) -> str:
@@ -42,6 +57,11 @@ class Weight:
     def bytes(self) -> int:
         """What it takes in the file."""
         return self._entry.bytes
+
+    @property
+    def bytes_written(self) -> int:
+        """What it takes in a file once adapters have added rows to it."""
+        return self.bytes if self.grown is None else self.bytes // max(1, self.own_height) * self.grown
 
     @property
     def height(self) -> int:
@@ -55,7 +75,11 @@ class Weight:
 
     def rows(self, start: int, stop: int) -> Floats:
         """Return rows as float32."""
-        return self.file.rows(self.stored or self.name, start, stop)
+        name, end = self.stored or self.name, self.own_height
+        if self.grown is None or stop <= end:
+            return self.file.rows(name, start, stop)
+        found = self.file.rows(name, min(start, end), end)
+        return np.concatenate([found, np.zeros((stop - start - len(found), *self.shape[1:]), np.float32)])
 
 
 class Checkpoint:
@@ -66,6 +90,8 @@ class Checkpoint:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        # Where its tokenizer is; an adapter that adds tokens brings another.
+        self.tokenizer_directory = directory
         self._open_files = ExitStack()
         try:
             self.config = self._config()

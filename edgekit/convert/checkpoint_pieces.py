@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ from edgekit.convert.checkpoint import Weight
 from edgekit.convert.merging import Merging
 from edgekit.convert.rounding import rounded
 from edgekit.convert.safetensors import SafetensorsFile
+from edgekit.convert.shard import Shard
 from edgekit.convert.tasks import Pieces, Task
 from edgekit.errors import FileError
 
@@ -20,6 +21,34 @@ _PIECE = 1 << 20
 _BLOCK = 1 << 18
 # Bytes for each value that is merged: read, as float32, what the adapters make in double precision, rounded.
 _MERGED = 80
+
+
+@dataclass(frozen=True)
+class Header(Task):
+    """The beginning of a shard that holds what it did not hold before; nothing is read for it."""
+
+    name: str
+    data: bytes
+    kind: ClassVar[Hashable] = "header"
+
+    @property
+    def bytes(self) -> int:
+        """See Task."""
+        return 0
+
+    @property
+    def memory(self) -> int:
+        """See Task."""
+        return len(self.data)
+
+    @property
+    def made(self) -> int:
+        """See Task."""
+        return len(self.data)
+
+    def make(self) -> Pieces:
+        """See Task."""
+        return Pieces([self.data])
 
 
 @dataclass(frozen=True)
@@ -69,7 +98,7 @@ class Merge(Task):
     @property
     def bytes(self) -> int:
         """See Task."""
-        return self.weight.bytes // max(1, self.weight.height) * (self.stop - self.start)
+        return self.weight.bytes_written // max(1, self.weight.height) * (self.stop - self.start)
 
     @property
     def memory(self) -> int:
@@ -97,27 +126,37 @@ class Merge(Task):
         return Pieces([made.tobytes()])
 
 
-def pieces(shard: SafetensorsFile, weights: Iterable[Weight], merging: Merging) -> Iterator[Copy | Merge]:
-    """Cut a shard into pieces, in the order of its bytes; what is changed keeps its place and size."""
-    position, name = 0, ""
-    for weight in weights:
-        if weight.file is not shard:
-            continue
+Piece = Header | Copy | Merge
+
+
+def pieces(shard: Shard, merging: Merging) -> Iterator[Piece]:
+    """Cut a shard into pieces, in the order of its bytes."""
+    file, position, name = shard.file, 0, ""
+    if not shard.keeps_header:
+        yield Header(file.path.name, shard.header)
+        position = shard.data_start
+    for weight in shard.own:
         name = weight.name
-        entry = shard.entries[name]
-        end = entry.begin + entry.bytes
-        is_merged = merging.touches(name)
+        end = weight.begin + weight.bytes
         # What lies between two weights is copied with the second.
-        yield from _copies(shard, position, entry.begin if is_merged else end, name)
-        if is_merged:
-            step = max(1, _BLOCK // max(1, weight.width))
-            yield from (Merge(weight, *ends, merging) for ends in _steps(0, weight.height, step))
+        yield from _copies(file, position, weight.begin if merging.touches(name) else end, name)
+        yield from _merges(weight, merging)
         position = end
-    yield from _copies(shard, position, shard.bytes, name)
+    yield from _copies(file, position, file.bytes, name)
+    for weight in shard.added:
+        if not merging.touches(weight.name):
+            yield from _copies(file, weight.begin, weight.begin + weight.bytes, weight.name)
+        yield from _merges(weight, merging)
 
 
-def _copies(shard: SafetensorsFile, begin: int, end: int, name: str) -> Iterator[Copy]:
-    return (Copy(shard, *ends, name) for ends in _steps(begin, end, _PIECE))
+def _merges(weight: Weight, merging: Merging) -> Iterator[Merge]:
+    if merging.touches(weight.name):
+        step = max(1, _BLOCK // max(1, weight.width))
+        yield from (Merge(weight, *ends, merging) for ends in _steps(0, weight.height, step))
+
+
+def _copies(file: SafetensorsFile, begin: int, end: int, name: str) -> Iterator[Copy]:
+    return (Copy(file, *ends, name) for ends in _steps(begin, end, _PIECE))
 
 
 def _steps(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:

@@ -134,7 +134,7 @@ class _Conversion:
         self.job = job
         self.checkpoint = checkpoint
         self.adapters = adapters
-        adapters.untie(checkpoint.weights)
+        adapters.prepare(checkpoint)
         self.model = open_model(checkpoint)
         self.source = _type_of(checkpoint)
         self.importance = read_imatrix(job.imatrix) if job.imatrix else None

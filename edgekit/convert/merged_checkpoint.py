@@ -9,22 +9,17 @@ from pathlib import Path
 
 from edgekit.convert.adapter import Adapters
 from edgekit.convert.checkpoint import Checkpoint
-from edgekit.convert.checkpoint_pieces import pieces
+from edgekit.convert.checkpoint_pieces import Piece, pieces
+from edgekit.convert.companions import companions
 from edgekit.convert.folder import check_replaceable, output_folder
 from edgekit.convert.merging import Merging
 from edgekit.convert.models import open_model
 from edgekit.convert.output import Output
 from edgekit.convert.progress import Progress
-from edgekit.convert.tasks import Task, in_order
+from edgekit.convert.shard import Shard
+from edgekit.convert.tasks import in_order
 from edgekit.convert.whole_file import WholeFile, whole_files
 from edgekit.errors import FileError, UnsupportedError
-
-CONFIG = "config.json"
-# What a checkpoint has beside its weights. A base model that was saved with an adapter must not carry it along:
-# transformers would apply it a second time.
-_COMPANIONS = ("*.json", "*.jinja", "*.model", "*.txt", "README.md", "LICENSE*", "NOTICE*")
-_NOT_COPIED = ("adapter_config.json",)
-_TEMPLATES = "additional_chat_templates"
 
 
 class MergedCheckpoint:
@@ -37,10 +32,12 @@ class MergedCheckpoint:
         self._out = out
         self._checkpoint = checkpoint
         self._adapters = adapters
+        adapters.prepare(checkpoint)
         unused = open_model(checkpoint).shared_kv
         self.merging = Merging(adapters.deltas(checkpoint.weights, unused), unused, adapters.refused)
-        self._shards = list(dict.fromkeys(weight.file for weight in checkpoint.weights.values()))
-        self._companions = _companions(checkpoint.directory)
+        weights = checkpoint.weights.values()
+        self._shards = [Shard(file, weights) for file in dict.fromkeys(weight.file for weight in weights)]
+        self._companions = companions(checkpoint)
         self._check_folder([checkpoint.directory, *(adapter.directory for adapter in adapters.all)])
 
     @property
@@ -48,17 +45,15 @@ class MergedCheckpoint:
         """How many tensors are read and written."""
         return len(self._checkpoint.weights)
 
-    def tasks(self, merging: Merging) -> list[Task]:
+    def tasks(self, merging: Merging) -> list[Piece]:
         """Return what is to be made."""
-        weights = list(self._checkpoint.weights.values())
-        return [piece for shard in self._shards for piece in pieces(shard, weights, merging)]
+        return [piece for shard in self._shards for piece in pieces(shard, merging)]
 
     def plan(self) -> list[Output]:
         """Return what would be written, the shards first and config.json last."""
-        shards = [Output(self._out / file.path.name, "checkpoint", None, file.bytes) for file in self._shards]
+        shards = [Output(self._out / shard.file.path.name, "checkpoint", None, shard.bytes) for shard in self._shards]
         return shards + [
-            Output(self._out / name, "checkpoint", None, (self._checkpoint.directory / name).stat().st_size)
-            for name in self._companions
+            Output(self._out / name, "checkpoint", None, companion.size) for name, companion in self._companions.items()
         ]
 
     def run(self, progress: Progress, room: int) -> list[Output]:
@@ -75,13 +70,13 @@ class MergedCheckpoint:
         return [replace(output, sha256=digests[output.path]) for output in plan]
 
     def _write_shards(self, files: dict[Path, WholeFile], progress: Progress, room: int) -> dict[Path, str]:
-        total = sum(shard.bytes for shard in self._shards)
+        total = sum(piece.bytes for piece in self.tasks(self.merging))
         done = 0
         digests = {}
         for shard in self._shards:
-            path = self._out / shard.path.name
+            path = self._out / shard.file.path.name
             digest = hashlib.sha256()
-            found = list(pieces(shard, self._checkpoint.weights.values(), self.merging))
+            found = list(pieces(shard, self.merging))
             for piece, made in zip(found, in_order(found, room), strict=True):
                 for data in made.data:
                     files[path].write(data)
@@ -93,8 +88,8 @@ class MergedCheckpoint:
 
     def _copy_companions(self, files: dict[Path, WholeFile]) -> dict[Path, str]:
         digests = {}
-        for name in self._companions:
-            data = (self._checkpoint.directory / name).read_bytes()
+        for name, companion in self._companions.items():
+            data = companion.read()
             files[self._out / name].write(data)
             digests[self._out / name] = hashlib.sha256(data).hexdigest()
         return digests
@@ -110,10 +105,3 @@ class MergedCheckpoint:
         others = sorted(p.name for p in self._out.iterdir() if p.name not in expected and not p.name.startswith("."))
         if others:
             raise FileError(f"{self._out} holds other files, such as {others[0]}: choose another --out")
-
-
-def _companions(directory: Path) -> list[str]:
-    """Return names relative to the checkpoint's folder, config.json last."""
-    found = {path.name for pattern in _COMPANIONS for path in directory.glob(pattern) if path.is_file()}
-    templates = [f"{_TEMPLATES}/{path.name}" for path in (directory / _TEMPLATES).glob("*.jinja")]
-    return [*sorted(templates), *sorted(found - {CONFIG, *_NOT_COPIED}), CONFIG]

@@ -10,6 +10,7 @@ from gguf import Keys
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import Checkpoint, read_json
 from edgekit.convert.plan import TensorPlan
+from edgekit.errors import UnsupportedError
 
 
 class Model(ABC):
@@ -55,6 +56,15 @@ class Model(ABC):
     def has_template(self) -> bool:
         """Say whether the checkpoint brings a chat template, without which nobody can talk to the model."""
         return Keys.Tokenizer.CHAT_TEMPLATE in self.text_metadata()
+
+    def check_own_tokenizer(self) -> None:
+        """Raise UnsupportedError where an adapter brings a tokenizer: its tokens are no part of tokenizer.model."""
+        folder = self.checkpoint.tokenizer_directory
+        if folder != self.checkpoint.directory:
+            raise UnsupportedError(
+                f"{folder} adds tokens, which edgekit cannot put into the tokenizer of this model's GGUF: "
+                "merge it with --to safetensors"
+            )
 
     def image_processor(self) -> dict[str, Any]:
         """Read the image processor's settings; transformers 5 nests them in the processor's."""

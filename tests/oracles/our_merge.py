@@ -34,7 +34,7 @@ def our_merge(
     """Merge by blocks of three rows."""
     made = OurMerge()
     with Checkpoint(base) as checkpoint, Adapters(adapters, weights, allow_unmerged=allow_unmerged) as opened:
-        opened.untie(checkpoint.weights)
+        opened.prepare(checkpoint)
         merging = Merging(opened.deltas(checkpoint.weights, {}), {}, opened.refused)
         for name, weight in checkpoint.weights.items():
             if not merging.touches(name):

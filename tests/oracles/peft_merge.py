@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import Gemma4ForConditionalGeneration, logging
+from safetensors.torch import load_file
+from transformers import logging
 
 logging.disable_progress_bar()
 # Several threads only get into each other's way on tensors this small.
@@ -20,9 +23,15 @@ _COMPANIONS = ("*.json", "*.jinja")
 TEXT_TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 
 
+def load(checkpoint: Path, dtype: torch.dtype | str, **settings: Any) -> Any:
+    """Return a checkpoint's model, of whatever class it is."""
+    values = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    return getattr(transformers, values["architectures"][0]).from_pretrained(checkpoint, dtype=dtype, **settings)
+
+
 def make_adapter(checkpoint: Path, folder: Path, *, seed: int = 1, size: float = 0.1, **settings: Any) -> Path:
     """Save a LoRA adapter of random values, with `settings` of LoraConfig, and return its folder."""
-    base = Gemma4ForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+    base = load(checkpoint, torch.float32)
     chosen = {"r": 4, "lora_alpha": 6, "target_modules": TEXT_TARGETS, "task_type": "CAUSAL_LM"} | settings
     model = get_peft_model(base, LoraConfig(**chosen))
     dice = torch.Generator().manual_seed(seed)
@@ -58,8 +67,16 @@ def merged_weights(
     return dict(_merged(checkpoint, adapters, dtype).state_dict())
 
 
+def saved_weights(
+    checkpoint: Path, adapters: Sequence[Path], folder: Path, dtype: torch.dtype | str = "auto"
+) -> dict[str, torch.Tensor]:
+    """Return all weights of a merge by the names that they have in a saved file."""
+    _merged(checkpoint, adapters, dtype).save_pretrained(folder)
+    return load_file(folder / "model.safetensors")
+
+
 def _merged(checkpoint: Path, adapters: Sequence[Path], dtype: torch.dtype | str) -> Any:
-    model = Gemma4ForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype)
+    model = load(checkpoint, dtype)
     for adapter in adapters:
         model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
     return model

@@ -87,7 +87,31 @@ def gemma3n() -> PreTrainedModel:
     return Gemma3nForCausalLM(Gemma3nTextConfig(**values))
 
 
-VARIANTS: dict[str, Callable[[], PreTrainedModel]] = {"gemma3": seeing, "gemma3-text": text, "gemma3n": gemma3n}
+# As Gemma 3 270M, which FunctionGemma is: one key head, and layers that are no multiple of six.
+FUNCTIONS: dict[str, Any] = TEXT | {"num_hidden_layers": 8, "num_key_value_heads": 1, "query_pre_attn_scalar": 256}
+# What marks calls and declarations in its prompts.
+OF_FUNCTIONS = [
+    *(f"<{edge}_function_{part}>" for part in ("declaration", "call", "response") for edge in ("start", "end")),
+    "<escape>",
+]
+FUNCTION_TEMPLATE = """{{ bos_token }}{%- for tool in tools or [] -%}
+<start_function_declaration>declaration:{{ tool.function.name }}{description:<escape>{{ tool.function.description }}\
+<escape>}<end_function_declaration>
+{%- endfor -%}{%- for m in messages %}<start_of_turn>{{ m.role }}
+{{ m.content }}<end_of_turn>
+{% endfor %}"""
+
+
+def functions() -> PreTrainedModel:
+    return Gemma3ForCausalLM(Gemma3TextConfig(**FUNCTIONS))
+
+
+VARIANTS: dict[str, Callable[[], PreTrainedModel]] = {
+    "gemma3": seeing,
+    "gemma3-text": text,
+    "functiongemma": functions,
+    "gemma3n": gemma3n,
+}
 
 
 def write(folder: Path, made: PreTrainedModel, *, shared_kv: bool = True) -> Path:
@@ -101,9 +125,27 @@ def write(folder: Path, made: PreTrainedModel, *, shared_kv: bool = True) -> Pat
     (folder / "preprocessor_config.json").write_text(json.dumps(PICTURE), encoding="utf-8")
     release_names(folder / "model.safetensors")
     write_tokenizer(folder)
+    if getattr(made.config, "num_hidden_layers", None) == FUNCTIONS["num_hidden_layers"]:
+        _release_functions(folder)
     if shared_kv and getattr(made.config, "num_kv_shared_layers", 0):
         add_shared_kv(folder / "model.safetensors")
     return folder
+
+
+def _release_functions(folder: Path) -> None:
+    """Give a FunctionGemma the tokens and the template of the release, and its config's spelling of positions."""
+    tokens = folder / "tokenizer_config.json"
+    values = json.loads(tokens.read_text(encoding="utf-8"))
+    marks = {str(number): {"content": token, "special": True} for number, token in enumerate(OF_FUNCTIONS, 300)}
+    values["added_tokens_decoder"] |= marks
+    values["sfr_token"] = "<start_function_response>"
+    tokens.write_text(json.dumps(values), encoding="utf-8")
+    (folder / "chat_template.jinja").write_text(FUNCTION_TEMPLATE, encoding="utf-8")
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    del config["rope_parameters"]
+    config |= {"rope_theta": 1e6, "rope_local_base_freq": 1e4, "rope_scaling": None, "_sliding_window_pattern": 6}
+    path.write_text(json.dumps(config), encoding="utf-8")
 
 
 def release_names(path: Path) -> None:

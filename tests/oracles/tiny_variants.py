@@ -128,7 +128,7 @@ VARIANTS: dict[str, Callable[[], PreTrainedModel]] = {
     **tiny_gemma3.VARIANTS,
 }
 # Those without a projector.
-EYELESS = ("text-only", "drafter", "unified-drafter", "gemma3-text", "gemma3n")
+EYELESS = ("text-only", "drafter", "unified-drafter", "gemma3-text", "functiongemma", "gemma3n")
 
 
 def write(folder: Path, name: str, dtype: torch.dtype = torch.bfloat16) -> Path:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from edgekit.convert.adapter.appended import Appended
 from edgekit.convert.adapter.changes import Change, Untrained
 from edgekit.convert.adapter.directory import Adapter, Fitted
 from edgekit.convert.adapter.ledger import LedgerEntry
 from edgekit.convert.adapter.tensors import Tensors
 from edgekit.convert.adapter.tied import Ties, untie
-from edgekit.convert.checkpoint import Weight
-from edgekit.errors import AdapterError, UnsupportedError
+from edgekit.convert.adapter.vocabulary import check_filled, grow
+from edgekit.convert.checkpoint import Checkpoint, Weight
+from edgekit.errors import AdapterError
 
 _ORPHAN = "it repeats a change of the token embeddings, which is not made"
 
@@ -53,9 +55,13 @@ class Adapters:
         for adapter in self.all:
             adapter.check_unchanged()
 
-    def untie(self, weights: MutableMapping[str, Weight]) -> None:
-        """Add an output layer to a checkpoint's weights where an adapter parts it from the embeddings."""
-        untie(weights, self.all)
+    def prepare(self, checkpoint: Checkpoint) -> None:
+        """Give a checkpoint what adapters add to it: an output layer apart from the embeddings, more tokens.
+
+        Its weights and its config are then those of the merged model. Raises AdapterError where it cannot be.
+        """
+        untie(checkpoint, self.all)
+        grow(checkpoint, self.all)
 
     def deltas(self, weights: Mapping[str, Weight], unused: Mapping[str, str]) -> dict[str, list[Change]]:
         """Return all changes of each weight of a checkpoint, by the weight's name.
@@ -68,11 +74,6 @@ class Adapters:
         self.refused = []
         for adapter in self.all:
             ties = Ties(adapter, tensors)
-            if ties.lack_head:
-                raise UnsupportedError(
-                    f"{adapter.directory} parts the output layer from the token embeddings: edgekit writes such a "
-                    "model as GGUF only"
-                )
             fitted = adapter.fit(tensors, ties.mirrored)
             fitted.refused.extend(
                 LedgerEntry(adapter.name, key, None, "refused", 0.0, None, _ORPHAN)
@@ -82,6 +83,8 @@ class Adapters:
             self.refused += fitted.refused
             for tensor, change in ties.apply(fitted.changes):
                 found.setdefault(tensor, []).append(change)
+        for name, weight in weights.items():
+            check_filled(name, weight, found.get(name, ()))
         return found
 
     def _add(self, directory: Path, weight: float) -> None:
@@ -111,7 +114,7 @@ def _check_once(adapter: Adapter, fitted: Fitted) -> None:
     """Raise AdapterError where two keys of one adapter do the same to one weight."""
     seen: set[tuple[str, bool]] = set()
     for tensor, change in fitted.changes:
-        if isinstance(change, Untrained):
+        if isinstance(change, (Untrained, Appended)):
             continue
         if (tensor, change.replaces) in seen:
             raise AdapterError(f"{adapter.directory} changes {tensor} twice, the second time by {change.keys[0]}")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from edgekit.convert.adapter.changes import Change, Origin
 from edgekit.convert.adapter.factors import Factors
 from edgekit.convert.adapter.fit import Fitter, Halves
-from edgekit.convert.adapter.keys import Role, parse
+from edgekit.convert.adapter.keys import Key, Role, parse
 from edgekit.convert.adapter.ledger import LedgerEntry
 from edgekit.convert.adapter.refused import RefusedError
 from edgekit.convert.adapter.settings import CONFIG, Settings
-from edgekit.convert.adapter.tensors import Tensors
+from edgekit.convert.adapter.tensors import EMBEDDINGS, HEAD, Tensors
 from edgekit.convert.safetensors import SafetensorsFile
 from edgekit.errors import AdapterError, FileError
 
@@ -42,6 +43,8 @@ class Adapter:
         self._file = self._open()
         try:
             self._factors = Factors(self._file)
+            # Keys that say what another one says, by that one.
+            self._repeated: dict[str, list[str]] = {}
             # The keys by the place where they belong.
             self.places = self._sort()
             self._check_complete()
@@ -59,18 +62,49 @@ class Adapter:
         """Raise FileError where another program has written to the adapter's file since it was opened."""
         self._file.check_unchanged()
 
+    def shape(self, key: str) -> tuple[int, ...]:
+        """Return the shape of a tensor in the adapter's file."""
+        return self._factors.shape(key)
+
+    @cached_property
+    def repeats_embeddings(self) -> bool:
+        """Whether the file tells of the output layer what it tells of the token embeddings, which are tied to it."""
+        head, embeddings = self._trained(HEAD), self._trained(EMBEDDINGS)
+        return bool(head) and all(
+            role in embeddings and self._same(key, embeddings[role]) for role, key in head.items()
+        )
+
+    def _trained(self, weight: str) -> Halves:
+        """Return the keys of one weight, but for a copy of the base's own."""
+        names = (weight, weight.removesuffix(".weight"))
+        found = {
+            role: key for (plain, _), halves in self.places.items() if plain in names for role, key in halves.items()
+        }
+        found.pop(Role.base, None)
+        return found
+
+    def _same(self, key: Key, other: Key) -> bool:
+        if key.role == Role.tokens and self.settings.token_indices(key.path) != self.settings.token_indices(other.path):
+            return False
+        return self._factors.equal(key.text, other.text)
+
+    def all_of(self, halves: Halves) -> tuple[str, ...]:
+        """Return the keys of one place, and those that repeat them."""
+        return tuple(text for key in halves.values() for text in (key.text, *self._repeated.get(key.text, ())))
+
     def fit(self, tensors: Tensors, mirrored: Collection[str] = ()) -> Fitted:
         """Return what each weight of a checkpoint becomes; `mirrored` are keys that only repeat others."""
         fitter = Fitter(Origin(self.name, self.weight, self._factors), self.settings, tensors)
         fitted = Fitted()
         for halves in self.places.values():
-            keys = {key.text for key in halves.values()}
+            keys = set(self.all_of(halves))
             if keys <= set(mirrored):
                 continue
             try:
                 for name, change in fitter.fit(halves):
-                    fitted.changes.append((name, change))
-                    keys.difference_update(change.keys)
+                    again = tuple(key for first in change.keys for key in self._repeated.get(first, ()))
+                    fitted.changes.append((name, replace(change, tied_keys=again)))
+                    keys.difference_update(change.keys, again)
             except RefusedError as refusal:
                 # The culprit first: a message names it.
                 left = [refusal.key.text, *sorted(keys - {refusal.key.text})]
@@ -91,6 +125,10 @@ class Adapter:
         places: dict[tuple[str, int], Halves] = {}
         for key in map(parse, self._factors.names):
             halves = places.setdefault(key.place, {})
+            if key.role == Role.whole and key.role in halves and self._factors.equal(key.text, halves[key.role].text):
+                # peft saves weights of a resized model twice.
+                self._repeated.setdefault(halves[key.role].text, []).append(key.text)
+                continue
             if key.role in halves:
                 raise AdapterError(
                     f"{self.directory} holds two adapters, or one in two spellings: {halves[key.role].text} "

@@ -45,10 +45,16 @@ class Factors:
         return self._file.rows(key, start, stop).astype(np.float64)
 
     def resembles(self, key: str, weight: Weight) -> bool:
-        """Say whether a tensor is a weight, but for rounding to 16 bits; their shapes are equal."""
+        """Say whether a tensor is a weight, but for rounding to 16 bits and rows that were added; shapes are equal."""
         return all(
             np.allclose(self._file.rows(key, *ends), weight.rows(*ends), rtol=_SIXTEEN_BITS, atol=1e-6)
-            for ends in self._blocks(key)
+            for ends in self._blocks(key, weight.own_height)
+        )
+
+    def equal(self, key: str, other: str) -> bool:
+        """Say whether two tensors are one and the same."""
+        return self.shape(key) == self.shape(other) and all(
+            np.array_equal(self._file.rows(key, *ends), self._file.rows(other, *ends)) for ends in self._blocks(key)
         )
 
     def check(self) -> None:
@@ -67,9 +73,10 @@ class Factors:
             digest.update(self._file.read(start, min(_BLOCK, self._file.bytes - start)))
         return digest.hexdigest()
 
-    def _blocks(self, key: str) -> Iterator[tuple[int, int]]:
+    def _blocks(self, key: str, limit: int | None = None) -> Iterator[tuple[int, int]]:
         shape = self.shape(key)
         height = shape[0] if shape else 1
+        height = height if limit is None else min(height, limit)
         step = max(1, _BLOCK // max(1, math.prod(shape[1:])))
         for start in range(0, height, step):
             yield start, min(start + step, height)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edgekit.convert.adapter.appended import Appended
 from edgekit.convert.adapter.changes import (
     Bias,
     Change,
@@ -25,6 +26,7 @@ from edgekit.convert.adapter.tensors import Tensors
 from edgekit.convert.checkpoint import Weight
 
 Halves = dict[Role, Key]
+_APPENDED = "the rows of new tokens; the others are the base's own"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Fitter:
         if Role.whole in halves:
             yield self._whole(halves[Role.whole])
         if Role.base in halves:
-            yield self._base(halves[Role.base])
+            yield self._base(halves[Role.base], is_replaced=Role.whole in halves)
         if Role.embedding_low in halves or Role.embedding_high in halves:
             yield self._embedding(halves)
         elif halves.keys() - {Role.tokens, Role.whole, Role.base}:
@@ -62,7 +64,7 @@ class Fitter:
         if weight and ((*b[:1], *a[1:]) != weight.shape or math.prod(b[1:]) != rank or not a[1:]):
             raise wrong_shape(high, (b, a), weight)
         plain = LowRank(self.origin, (low.text, high.text), scale)
-        if not self._has_magnitude(halves):
+        if not self._has_magnitude(halves, weight):
             return name, plain
         magnitude = self._magnitude(halves[Role.magnitude], weight.height if weight else None)
         return name, DoraRows(self.origin, (*plain.keys, magnitude), scale, inner=plain)
@@ -76,7 +78,7 @@ class Fitter:
         if weight and ((*a[1:], *b[:1]) != weight.shape or b[1:] != (rank,)):
             raise wrong_shape(high, (b, a), weight)
         plain = LowRankEmbedding(self.origin, (low.text, high.text), scale)
-        if not self._has_magnitude(halves):
+        if not self._has_magnitude(halves, weight):
             return name, plain
         magnitude = self._magnitude(halves[Role.magnitude], weight.width if weight else None)
         return name, DoraColumns(self.origin, (*plain.keys, magnitude), scale, inner=plain, source=weight)
@@ -118,11 +120,15 @@ class Fitter:
             raise wrong_shape(key, (self._shape(key),), weight)
         return name, Whole(self.origin, (key.text,))
 
-    def _base(self, key: Key) -> tuple[str, Change]:
+    def _base(self, key: Key, *, is_replaced: bool) -> tuple[str, Change]:
         name, change = self._whole(key)
         weight = self.tensors.weight(name)
         if weight and not self.origin.factors.resembles(key.text, weight):
             raise RefusedError(key, f"it is the weight that the adapter was trained on, and {name} is another")
+        if weight and weight.grown is not None and not is_replaced:
+            trained = self.settings.trained_tokens(key.path.removesuffix(".weight"))
+            new = tuple(sorted({*range(weight.own_height, weight.grown)} - {*trained}))
+            return name, Appended(self.origin, change.keys, note=_APPENDED, indices=new)
         return name, Untrained(self.origin, change.keys, note="a copy of the base's own weight")
 
     def _bias(self, key: Key) -> tuple[str, Change]:
@@ -143,8 +149,10 @@ class Fitter:
     def _shape(self, key: Key) -> tuple[int, ...]:
         return self.origin.factors.shape(key.text)
 
-    def _has_magnitude(self, halves: Halves) -> bool:
+    def _has_magnitude(self, halves: Halves, weight: Weight | None) -> bool:
         first = next(iter(halves.values()))
+        if self.settings.uses_dora and weight and weight.grown is not None:
+            raise RefusedError(first, "edgekit cannot merge DoRA into a vocabulary that it adds tokens to")
         if self.settings.uses_dora and Role.magnitude not in halves:
             raise RefusedError(first, "adapter_config.json says DoRA, and its lora_magnitude_vector is missing")
         if not self.settings.uses_dora and Role.magnitude in halves:

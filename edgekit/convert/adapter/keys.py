@@ -14,6 +14,8 @@ _LORA = re.compile(
 )
 _TOKENS = re.compile(r"(?P<module>.+)\.token_adapter\.trainable_tokens_delta(?:\.(?P<name>[^.]+))?")
 _SAVED = re.compile(r"\.modules_to_save(?:\.default)?(?=\.)")
+# What stands beside them: the weight before training, in a resized model or where sharded training saved everything.
+_UNTRAINED = re.compile(r"\.original_module(?=\.)|\.token_adapter(?=\.base_layer\.)")
 
 
 class Role(str, Enum):
@@ -58,8 +60,8 @@ def parse(text: str) -> Key:
     match = _LORA.fullmatch(text)
     if match is None:
         # Biases below the wrapper are trained, weights are not.
-        role = Role.base if text.endswith(".base_layer.weight") else Role.whole
-        return _key(text, role, _SAVED.sub("", text))
+        is_copy = text.endswith(".base_layer.weight") or bool(_UNTRAINED.search(text))
+        return _key(text, Role.base if is_copy else Role.whole, _UNTRAINED.sub("", _SAVED.sub("", text)))
     if match["leaf"] == "bias":
         role = Role.bias if match["role"] == "B" else Role.whole
         return _key(text, role, match["module"] if role == Role.bias else text)

@@ -72,14 +72,22 @@ class Settings:
         """Whether single rows of embeddings were trained."""
         return bool(self._values.get("trainable_token_indices"))
 
+    def trained_tokens(self, path: str) -> list[int]:
+        """Return which rows of an embedding were trained alone; none of one that the settings do not name."""
+        return self.token_indices(path) if self._given_tokens(path) is not None else []
+
     def token_indices(self, path: str) -> list[int]:
         """Return which rows of an embedding were trained."""
-        given = self._values.get("trainable_token_indices")
-        if isinstance(given, dict):
-            given = next((rows for name, rows in given.items() if path == name or path.endswith(f".{name}")), None)
+        given = self._given_tokens(path)
         if not isinstance(given, list) or not all(isinstance(row, int) and row >= 0 for row in given):
             raise AdapterError(f"{self._directory}: {CONFIG} does not say which tokens of {path} were trained")
         return given
+
+    def _given_tokens(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        given = self._values.get("trainable_token_indices")
+        if not isinstance(given, dict):
+            return given
+        return next((rows for name, rows in given.items() if path == name or path.endswith(f".{name}")), None)
 
     def scale(self, path: str) -> tuple[float, int]:
         """Return by what a module's change is multiplied, and its rank."""

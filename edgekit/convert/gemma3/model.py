@@ -55,6 +55,7 @@ class Gemma3(Model):
 
     def text_metadata(self) -> dict[str, keys.Value]:
         """Return architecture, shape, tokenizer and template."""
+        self.check_own_tokenizer()
         architecture = {Keys.General.ARCHITECTURE: keys.text(text.ARCHITECTURE)}
         return {**architecture, **text.metadata(self.config.text), **self.tokenizer.metadata}
 

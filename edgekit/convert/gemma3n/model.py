@@ -58,6 +58,7 @@ class Gemma3n(Model):
 
     def text_metadata(self) -> dict[str, keys.Value]:
         """Return architecture, shape, tokenizer and template."""
+        self.check_own_tokenizer()
         architecture = {Keys.General.ARCHITECTURE: keys.text(text.ARCHITECTURE)}
         return {**architecture, **text.metadata(self.config), **self.tokenizer.metadata}
 

@@ -12,6 +12,7 @@ from edgekit.convert.gemma4.tokenizer import Tokenizer
 from edgekit.convert.model import Model
 from edgekit.convert.names import plain_name
 from edgekit.convert.tables import Expected, Part
+from edgekit.errors import FileError
 
 _TOWERS = ("vision_tower.", "vision_embedder.", "embed_vision.", "audio_tower.", "embed_audio.")
 # Of drafters that rank clusters of tokens first: llama.cpp's converter leaves them out.
@@ -31,10 +32,11 @@ class Gemma4(Model):
         super().__init__(checkpoint)
         self.config = read_config(checkpoint.config)
         self.kind = "drafter" if self.config.is_drafter else "text"
-        self.tokenizer = Tokenizer(checkpoint.directory, checkpoint.config)
+        self.tokenizer = Tokenizer(checkpoint.tokenizer_directory, checkpoint.config)
         inside, towers = self._sorted()
         part = text.part(inside, self.config.text)
         part.check()
+        self._check_added_tokens(part)
         self.text = text.plans(part, self.config.text, len(self.tokenizer.tokens))
         self._towers = Part(_towers(self.config), towers, "projector for Gemma 4")
         self.projector = self._towers.plans
@@ -77,6 +79,23 @@ class Gemma4(Model):
             of_audio = unified.audio_metadata if config.unified else audio.metadata
             made |= of_audio(config.audio, width)
         return made
+
+    def _check_added_tokens(self, part: Part) -> None:
+        """Raise FileError where an adapter adds tokens and its tokenizer or a second table has another number."""
+        rows, tokens = part.weights[text.EMBEDDINGS].height, len(self.tokenizer.tokens)
+        if self.checkpoint.tokenizer_directory == self.checkpoint.directory:
+            return
+        if tokens > rows:
+            raise FileError(
+                f"{self.tokenizer.directory / 'tokenizer.json'} has {tokens} tokens, and the adapter's embeddings have "
+                f"{rows}: copy the tokenizer that it was trained with"
+            )
+        per_layer = part.weights.get(text.PER_LAYER_EMBEDDINGS)
+        if per_layer is not None and per_layer.height < rows:
+            raise FileError(
+                f"{self.checkpoint.tokenizer_directory} adds tokens, and does not hold their rows of {per_layer.name}: "
+                "train it again with embed_tokens_per_layer in modules_to_save too"
+            )
 
     def _suppressed(self) -> list[int]:
         """Return the tokens that 12B must never say: those that stand for pictures and sound."""

@@ -15,11 +15,12 @@ from edgekit.convert.plan import TensorPlan
 from edgekit.convert.tables import Expected, Part, Row, Sizes, expect, expect_layer
 
 EMBEDDINGS = "embed_tokens.weight"
+PER_LAYER_EMBEDDINGS = "embed_tokens_per_layer.weight"
 _ROWS = {
     EMBEDDINGS: Row("token_embd.weight", "* hidden"),
     # Only where a checkpoint has an output matrix of its own.
     "lm_head.weight": Row("output.weight", "* hidden"),
-    "embed_tokens_per_layer.weight": Row("per_layer_token_embd.weight", "* stacked"),
+    PER_LAYER_EMBEDDINGS: Row("per_layer_token_embd.weight", "* stacked"),
     "per_layer_model_projection.weight": Row("per_layer_model_proj.weight", "stacked hidden"),
     "per_layer_projection_norm.weight": Row("per_layer_proj_norm.weight", "per_layer"),
     "norm.weight": Row("output_norm.weight", "hidden"),
@@ -56,6 +57,8 @@ _LAYER_ROWS = {
 }
 # transformers 5 leaves out what a layer that shares keys and values does not use; the releases keep it.
 _OF_KV = ("self_attn.k_proj.weight", "self_attn.v_proj.weight", "self_attn.k_norm.weight")
+# Tables with a row for each token: llama.cpp wants no more of them than there are tokens.
+_BY_TOKEN = ("token_embd.weight", "output.weight", "per_layer_token_embd.weight")
 # Not rotated: a frequency so long that the angle is zero (llama.cpp divides by this factor).
 _NO_ROTATION = 1e30
 
@@ -69,9 +72,7 @@ def plans(made: Part, config: TextConfig, token_count: int) -> list[TensorPlan]:
     """Return what is written: a part's tensors and the factors of rotation, no more embeddings than tokens."""
     factors = _rope_factors(config)
     return [TensorPlan("rope_freqs.weight", factors.shape, values=factors)] + [
-        replace(plan, shape=(min(plan.height, token_count), *plan.shape[1:]))
-        if plan.name in ("token_embd.weight", "output.weight")
-        else plan
+        replace(plan, shape=(min(plan.height, token_count), *plan.shape[1:])) if plan.name in _BY_TOKEN else plan
         for plan in made.plans
     ]
 

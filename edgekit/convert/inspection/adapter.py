@@ -88,7 +88,7 @@ def _problems(directory: Path, base: Path | None) -> list[Problem]:
         return []
     try:
         with Checkpoint(base) as checkpoint, Adapters((directory,)) as adapters:
-            adapters.untie(checkpoint.weights)
+            adapters.prepare(checkpoint)
             adapters.deltas(checkpoint.weights, open_model(checkpoint).shared_kv)
     except AdapterError as problem:
         return [Problem("adapter_of_another_base", str(problem))]
