@@ -68,6 +68,9 @@ def command(
     memory: Annotated[
         str | None, typer.Option(help="The memory that it may use: 1G, 512M, 2GiB; 1G by default.", metavar="SIZE")
     ] = None,
+    split_size: Annotated[
+        str | None, typer.Option(help="Several files of at most so many bytes: 2G, 500M.", metavar="SIZE")
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Then run the files beside their base: what did the adapter change?")
     ] = False,
@@ -93,9 +96,9 @@ def command(
     from edgekit.convert.preflight import tell_nobody
 
     chosen = convert_options.choices(tensor_type or (), token_embedding_type, output_tensor_type, pure)
-    if to == Format.safetensors and (quant or projector != "auto" or imatrix or chosen != Choices()):
+    if to == Format.safetensors and (quant or projector != "auto" or imatrix or split_size or chosen != Choices()):
         raise typer.BadParameter(
-            "a merged checkpoint keeps its types: leave out --quant, --projector and what chooses types",
+            "a merged checkpoint keeps its types: leave out --quant, --projector, --split-size and what chooses types",
             param_hint="--to",
         )
     convert_options.check_projector(projector)
@@ -119,6 +122,8 @@ def command(
         # The Hub's own convention for a repository of GGUF files.
         ending = "-GGUF" if to == Format.gguf else ""
         job = replace(job, out=Path(f"{job.file_name}{ending}"))
+    if split_size is not None:
+        job = replace(job, split_size=convert_options.size(split_size, "--split-size"))
     if memory is not None:
         job = replace(job, memory=convert_options.size(memory, "--memory"))
     after = Afterwards(verify, tuple(ask or ()))

@@ -11,7 +11,6 @@ from rich.text import Text
 from edgekit.cli import machine_view, memory_view, output
 from edgekit.cli.pick_json import speed
 from edgekit.engine.check import check_context, check_model, check_projector, trained_context
-from edgekit.errors import UnsupportedError
 from edgekit.fit.file_pick import FilePick, pick_by_dry_run, pick_file
 from edgekit.fit.needs import CONTEXTS, Needs
 from edgekit.fit.plan import Plan
@@ -28,9 +27,6 @@ def show_file(
 ) -> None:
     """Print whether a file fits a machine and with which settings; FileError where it is damaged or no model."""
     header = check_model(model)
-    parts = header.keys.get("split.count", 1)
-    if parts not in (0, 1):
-        raise UnsupportedError(f"{model} is one of {parts} parts: join them with `llama-gguf-split --merge` first")
     beside = check_projector(projector, header) if projector else None
     if needs.context:
         check_context(header, needs.context)

@@ -17,7 +17,6 @@ from edgekit.convert.checkpoint import Checkpoint
 from edgekit.convert.disk import check_room
 from edgekit.convert.folder import check_replaceable, output_folder
 from edgekit.convert.general import general, own
-from edgekit.convert.gguf_file import GGUFWriter
 from edgekit.convert.imatrix import read_imatrix
 from edgekit.convert.keys import Value
 from edgekit.convert.memory import DEFAULT_BUDGET, budget, peak_memory
@@ -31,6 +30,7 @@ from edgekit.convert.plan import TensorPlan
 from edgekit.convert.preflight import Announce, Preflight, expected_seconds, tell_nobody
 from edgekit.convert.progress import Progress as Progress
 from edgekit.convert.progress import silent
+from edgekit.convert.shards import ShardWriter
 from edgekit.convert.stream import Block, blocks, stream
 from edgekit.convert.target import FileKind, Group, Target, target
 from edgekit.convert.whole_file import whole_files
@@ -38,6 +38,7 @@ from edgekit.errors import FileError, UnsupportedError
 
 _NO_TEMPLATE = "no chat template: chat and run will refuse this file; copy chat_template.jinja from the base model"
 _NO_EXPERTS = "MXFP4_MOE stores experts so and all else as Q8_0: this model has no experts, a smaller one is Q4_K_M"
+_IN_PARTS = "Ollama reads no model in parts: no Modelfile is written; llama.cpp and LM Studio read them"
 _TOO_LARGE = "{name} has values above 65504, which F16 writes as infinity: choose BF16 instead"
 
 
@@ -64,6 +65,8 @@ class ConvertJob:
     allow_unmerged: bool = False
     # The anonymous memory that may be used, in bytes.
     memory: int = DEFAULT_BUDGET
+    # The bytes of tensors that one file of the model may have; the projector is never in parts, nobody reads those.
+    split_size: int | None = None
 
     @property
     def file_name(self) -> str:
@@ -151,6 +154,8 @@ class _Conversion:
         self.warnings = list(self.model.warnings)
         if self.model.kind == "text" and not self.model.has_template:
             self.warnings.append(_NO_TEMPLATE)
+        if self.model.renderer and self.modelfile is None:
+            self.warnings.append(_IN_PARTS)
         if any(_is_mxfp4_without_experts(target) for target in self._targets()):
             self.warnings.append(_NO_EXPERTS)
         check_replaceable([output.path for output in self.plan()])
@@ -166,7 +171,11 @@ class _Conversion:
 
     def plan(self) -> list[Output]:
         """Return what would be written."""
-        files = [Output(target.path, target.kind, target.quantization, target.bytes) for target in self._targets()]
+        files = [
+            Output(shard.path, target.kind, target.quantization, shard.bytes)
+            for target in self._targets()
+            for shard in target.shards
+        ]
         if self.modelfile is not None:
             files.append(Output(self.job.out / "Modelfile", "modelfile", None, len(self.modelfile)))
         return files
@@ -176,10 +185,10 @@ class _Conversion:
         plan = self.plan()
         # The Modelfile takes its name last: it must not name a file that is not there.
         with output_folder(self.job.out), whole_files([output.path for output in plan]) as files:
-            writers = {t.path: GGUFWriter(files[t.path], t.header, t.tensors) for t in self._targets()}
+            writers = {target.path: ShardWriter(target.shards, files) for target in self._targets()}
             too_large = stream(self.tasks(self.merging), writers, room, progress)
             self.warnings += [_TOO_LARGE.format(name=name) for name in too_large]
-            digests = {path: writer.finish() for path, writer in writers.items()}
+            digests = {path: digest for writer in writers.values() for path, digest in writer.finish().items()}
             if self.modelfile is not None:
                 modelfile = plan[-1].path
                 files[modelfile].write(self.modelfile)
@@ -223,15 +232,19 @@ class _Conversion:
         prefix = "mmproj-" if kind == "projector" else ""
         paths = {name: job.out / f"{prefix}{job.file_name}-{name}.gguf" for name in names}
         choices, unused = Choices() if kind == "projector" else job.choices, self.model.shared_kv
+        limit = None if kind == "projector" else job.split_size
         recipes = {path: Recipe(name, choices=choices) for name, path in paths.items()}
         made = (
-            target(path, kind, recipe, self.source, plans, metadata, self.importance, unused)
+            target(path, kind, recipe, self.source, plans, metadata, self.importance, unused, limit)
             for path, recipe in recipes.items()
         )
         return Group(tuple(plans), tuple(made))
 
-    def _modelfile(self, renderer: str) -> bytes:
-        first = {target.kind: target.path.name for target in reversed(self._targets())}
+    def _modelfile(self, renderer: str) -> bytes | None:
+        whole = [target for target in self._targets() if len(target.shards) == 1]
+        first = {target.kind: target.path.name for target in reversed(whole)}
+        if "text" not in first:
+            return None
         return Modelfile(first["text"], first.get("projector"), renderer).text().encode("utf-8")
 
     def _targets(self) -> list[Target]:

@@ -11,6 +11,7 @@ from gguf import GGUFValueType
 Item = bool | int | float | str
 
 _FORMS = {
+    GGUFValueType.UINT16: "<H",
     GGUFValueType.UINT32: "<I",
     GGUFValueType.INT32: "<i",
     GGUFValueType.FLOAT32: "<f",
@@ -28,6 +29,11 @@ class Value:
 
 
 Keys = Mapping[str, Value]
+
+
+def u16(number: int) -> Value:
+    """Return an unsigned 16-bit integer."""
+    return Value(GGUFValueType.UINT16, (number,))
 
 
 def u32(number: int) -> Value:

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 
-from edgekit.convert.gguf_file import GGUFWriter, row_bytes
+from edgekit.convert.gguf_file import row_bytes
 from edgekit.convert.merging import Merging
 from edgekit.convert.plan import TensorPlan
 from edgekit.convert.progress import Progress
 from edgekit.convert.quantize import quantize
 from edgekit.convert.safetensors import Floats
+from edgekit.convert.shards import ShardWriter
 from edgekit.convert.target import Group, Target
 from edgekit.convert.tasks import Pieces, Task, in_order
 from edgekit.errors import FileError
@@ -105,7 +106,7 @@ def blocks(groups: Sequence[Group], merging: Merging) -> Iterator[Block]:
                 yield Block(group, merging, index, start, min(start + step, plan.height))
 
 
-def stream(found: Sequence[Block], writers: Mapping[Path, GGUFWriter], room: int, progress: Progress) -> list[str]:
+def stream(found: Sequence[Block], writers: Mapping[Path, ShardWriter], room: int, progress: Progress) -> list[str]:
     """Write all blocks with the writers of their files; `progress` counts the bytes read.
 
     Returns the names of tensors with values too large for F16 that were written so.

@@ -1,4 +1,4 @@
-"""A GGUF file to be written: its header and what each of its tensors is made from."""
+"""A GGUF model to be written, in one file or in parts, and what each of its tensors is made from."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from gguf import GGMLQuantizationType as Type
 
 from edgekit.catalog.recipe import Recipe
 from edgekit.convert import keys
-from edgekit.convert.gguf_file import TensorInfo, file_size, header
+from edgekit.convert.gguf_file import TensorInfo
 from edgekit.convert.imatrix import ImportanceMatrix, importance_of
 from edgekit.convert.mixture import FILE_TYPES, tensor_types, uses_quantizer
 from edgekit.convert.plan import TensorPlan
 from edgekit.convert.safetensors import Floats
+from edgekit.convert.shards import Shard, shards
 
 FileKind = Literal["text", "drafter", "projector"]
 _GGUF_TYPES = {"text": GGUFType.MODEL, "drafter": GGUFType.MODEL, "projector": GGUFType.MMPROJ}
@@ -24,20 +25,16 @@ _GGUF_TYPES = {"text": GGUFType.MODEL, "drafter": GGUFType.MODEL, "projector": G
 
 @dataclass(frozen=True)
 class Target:
-    """A file in one quantization; tensors stand in the order of the plans they are made from."""
+    """A model in one quantization; tensors stand in the order of the plans they are made from."""
 
+    # What it is called as one file.
     path: Path
     kind: FileKind
     quantization: str
-    header: bytes
+    shards: tuple[Shard, ...]
     tensors: tuple[TensorInfo, ...]
     # Of the columns of those tensors that have one, by name.
     importance: Mapping[str, Floats] = field(default_factory=dict)
-
-    @property
-    def bytes(self) -> int:
-        """How large the file becomes."""
-        return file_size(len(self.header), self.tensors)
 
 
 @dataclass(frozen=True)
@@ -57,10 +54,12 @@ def target(
     metadata: Mapping[str, keys.Value],
     matrix: ImportanceMatrix | None = None,
     unused: Collection[str] = (),
+    limit: int | None = None,
 ) -> Target:
     """Choose every tensor's type and make the header.
 
-    `source` is the checkpoint's own type, `unused` names its weights that no output uses. Raises UnsupportedError where
+    `source` is the checkpoint's own type, `unused` names its weights that no output uses, `limit` is how many bytes of
+    tensors a file may have. Raises UnsupportedError where
     the recipe cannot be followed, FileError where the importance matrix was made from another model.
     """
     if not uses_quantizer(recipe):
@@ -81,4 +80,5 @@ def target(
         Keys.General.QUANTIZATION_VERSION: keys.u32(int(GGML_QUANT_VERSION)),
         **(matrix.metadata() if matrix else {}),
     }
-    return Target(path, kind, recipe.quantization, header({**metadata, **about}, tensors), tensors, importance)
+    files = shards(path, {**metadata, **about}, tensors, limit)
+    return Target(path, kind, recipe.quantization, files, tensors, importance)

@@ -8,13 +8,14 @@ from edgekit.engine.damage import check_blocks, check_numbers, impossible
 from edgekit.engine.towers import check_towers
 from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import Header, read_header
+from edgekit.gguf_parts import read_parts
 
 _PROJECTOR = "clip"
 
 
 def check_model(path: Path) -> Header:
-    """Return the header of a text model; FileError where it is damaged or something else."""
-    header = read_header(path)
+    """Return the header of a text model, of all its parts; FileError where it is damaged or something else."""
+    header = read_parts(path)
     architecture = header.text("general.architecture")
     if architecture is None or not header.tensors:
         raise FileError(f"{path} holds no model: it names no architecture or has no tensors")

@@ -22,9 +22,7 @@ def check_blocks(header: Header, key: str, prefix: str) -> int:
     """Return how many blocks a header announces; FileError where the file has not just as many."""
     count = header.keys.get(key)
     found = {name[len(prefix) :].partition(".")[0] for name in header.tensors if name.startswith(prefix)}
-    # The first file of a model in several has not all blocks.
-    whole = header.keys.get("split.count", 1) in (0, 1)
-    if not isinstance(count, int) or count > _MOST_BLOCKS or (whole and count != len(found)):
+    if not isinstance(count, int) or count > _MOST_BLOCKS or count != len(found):
         raise impossible(header, key, count)
     return count
 

@@ -21,11 +21,17 @@ for arguments in json.loads(sys.argv[2]):
 PROJECTOR = "mmproj-"
 
 
-def llama_convert(checkpoint: Path, folder: Path, quantizations: Sequence[str], projectors: Sequence[str] = ()) -> Path:
+def llama_convert(
+    checkpoint: Path,
+    folder: Path,
+    quantizations: Sequence[str],
+    projectors: Sequence[str] = (),
+    options: Sequence[str] = (),
+) -> Path:
     """Convert a checkpoint as `convert_hf_to_gguf.py --outtype Q [--mmproj]` does to Q.gguf and mmproj-Q.gguf."""
     assert (SOURCE / "convert_hf_to_gguf.py").is_file(), "the oracle is missing: run tests/oracles/fetch.py"
     folder.mkdir(parents=True, exist_ok=True)
-    runs = [_arguments(checkpoint, name, folder / f"{name}.gguf") for name in quantizations]
+    runs = [[*_arguments(checkpoint, name, folder / f"{name}.gguf"), *options] for name in quantizations]
     runs += [[*_arguments(checkpoint, name, folder / f"{PROJECTOR}{name}.gguf"), "--mmproj"] for name in projectors]
     line = [sys.executable, "-c", _DRIVER, str(SOURCE), json.dumps(runs)]
     result = subprocess.run(line, capture_output=True, text=True, timeout=600, check=False)

@@ -12,10 +12,11 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 from gguf import GGMLQuantizationType as Type
+from gguf import Keys
 
 from edgekit.convert.progress import Progress, silent
 from edgekit.convert.safetensors import Doubles
-from edgekit.errors import FileError
+from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import Array, Header, Scalar, TensorPlace, read_header
 
 # Values that are compared at once, and bytes.
@@ -64,6 +65,11 @@ class Comparison:
 def compare(first: Path, second: Path, progress: Progress = silent) -> Comparison:
     """Compare two GGUF files; `progress` counts bytes of the first. Raises FileError where one is damaged."""
     headers = read_header(first), read_header(second)
+    for header in headers:
+        if header.keys.get(Keys.Split.LLM_KV_SPLIT_COUNT, 1) not in (0, 1):
+            raise UnsupportedError(
+                f"{header.path} is one of several parts: join them with llama-gguf-split --merge first"
+            )
     try:
         with first.open("rb") as one, second.open("rb") as other:
             equal, tensors = _tensors(headers, (one, other), progress)

@@ -12,6 +12,7 @@ from edgekit.engine.check import check_model, embedding_length, projected_length
 from edgekit.engine.problems import problems, template_revision
 from edgekit.errors import FileError
 from edgekit.gguf_header import Header, read_header
+from edgekit.gguf_parts import read_parts
 from edgekit.hardware.problem import Problem
 
 _DRAFTER = "gemma4-assistant"
@@ -22,7 +23,7 @@ def inspect_gguf(path: Path, partner: Path | None = None) -> Report:
 
     Raises FileError for a damaged one.
     """
-    header = read_header(path)
+    header = read_parts(path)
     kind = _kind(header)
     other = read_header(partner) if partner else None
     found = problems(header, other if kind == "projector" else None)
