@@ -206,9 +206,9 @@ class _Conversion:
     def _merging(self, checkpoint: Checkpoint, adapters: Adapters) -> Merging:
         unused = dict(self.model.shared_kv)
         deltas = adapters.deltas(checkpoint.weights, unused)
-        if not self.has_projector:
-            tower = "it belongs to a tower, and no projector is written"
-            unused |= {weight.name: tower for plan in self.model.projector for weight in plan.weights}
+        plans = [*self.model.text, *(self.model.projector if self.has_projector else ())]
+        written = {weight.name for plan in plans for weight in plan.weights} | unused.keys()
+        unused |= dict.fromkeys(deltas.keys() - written, "it belongs to a tower, and no projector is written")
         return Merging(deltas, unused, adapters.refused)
 
     def _groups(self) -> list[Group]:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from oracles import peft_merge
 from oracles.our_merge import our_merge
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from edgekit.errors import AdapterError, FileError
@@ -73,6 +74,32 @@ def test_clipped_layers_are_found_by_either_name(checkpoint: Made, tmp_path: Pat
     usual, spelled = (our_merge(checkpoint("tiny"), [adapter]) for adapter in (inner, outer))
     assert spelled.exact.keys() == usual.exact.keys()
     assert all(np.array_equal(spelled.exact[name], exact) for name, exact in usual.exact.items())
+
+
+def test_the_state_of_the_whole_model_is_an_adapter(checkpoint: Made, tmp_path: Path) -> None:
+    """Sharded training may save everything: frozen weights, those below the adapter, and copies from before it."""
+    base = checkpoint("single")
+    settings = {"target_modules": ["q_proj", "up_proj"], "exclude_modules": r".*(vision|audio).*"}
+    usual = peft_merge.make_adapter(base, tmp_path / "usual", **settings, modules_to_save=["post_attention_layernorm"])
+    model = PeftModel.from_pretrained(peft_merge.load(base, torch.float32), usual)
+    state = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    assert {part for key in state for part in ("original_module", "base_layer", "lora_A.default") if part in key} == {
+        "original_module",
+        "base_layer",
+        "lora_A.default",
+    }
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    (whole / CONFIG).write_bytes((usual / CONFIG).read_bytes())
+    save_file(state, whole / WEIGHTS)
+    one, other = our_merge(base, [usual]), our_merge(base, [whole])
+    assert {entry.key for entry in other.ledger} == state.keys()
+    assert "refused" not in {entry.status for entry in other.ledger}
+    weights = load_file(base / "model.safetensors")
+    for name, exact in other.exact.items():
+        expected = one.exact.get(name, weights[name].double().numpy() if name in weights else None)
+        assert np.array_equal(exact, expected), name
+    assert one.exact.keys() <= other.exact.keys() <= weights.keys()
 
 
 @pytest.fixture(scope="module")

@@ -111,14 +111,14 @@ def model(shape: Shape) -> Gemma4ForConditionalGeneration:
     return made.to(shape.dtype)
 
 
-def randomize(made: torch.nn.Module, seed: int = 0) -> None:
+def randomize(made: torch.nn.Module, seed: int = 0, spread: float = 0.3) -> None:
     """Fill every parameter and every buffer of numbers: matrices around 0, all else around 1."""
     dice = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for tensor in [*made.parameters(), *made.buffers()]:
             if tensor.is_floating_point():
                 noise = torch.randn(tensor.shape, generator=dice)
-                tensor.copy_(noise * 0.3 if tensor.dim() > 1 else 1 + noise * 0.3)
+                tensor.copy_(noise * spread if tensor.dim() > 1 else 1 + noise * spread)
 
 
 def tokenizer() -> GemmaTokenizer:

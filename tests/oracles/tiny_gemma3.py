@@ -88,7 +88,7 @@ def gemma3n() -> PreTrainedModel:
 
 
 # As Gemma 3 270M, which FunctionGemma is: one key head, and layers that are no multiple of six.
-FUNCTIONS: dict[str, Any] = TEXT | {"num_hidden_layers": 8, "num_key_value_heads": 1, "query_pre_attn_scalar": 256}
+FUNCTIONS: dict[str, Any] = TEXT | {"num_hidden_layers": 8, "num_key_value_heads": 1}
 # What marks calls and declarations in its prompts.
 OF_FUNCTIONS = [
     *(f"<{edge}_function_{part}>" for part in ("declaration", "call", "response") for edge in ("start", "end")),
@@ -114,12 +114,12 @@ VARIANTS: dict[str, Callable[[], PreTrainedModel]] = {
 }
 
 
-def write(folder: Path, made: PreTrainedModel, *, shared_kv: bool = True) -> Path:
+def write(folder: Path, made: PreTrainedModel, *, shared_kv: bool = True, spread: float = 0.3) -> Path:
     """Write a model with its tokenizer and processor settings to `folder` and return it.
 
     `shared_kv` adds keys and values on the layers that do not use them, which the releases have.
     """
-    tiny_checkpoint.randomize(made)
+    tiny_checkpoint.randomize(made, spread=spread)
     made.generation_config = GenerationConfig(do_sample=True, top_k=64, top_p=0.95, eos_token_id=[1, 6])
     made.to(tiny_checkpoint.Shape().dtype).save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(PICTURE), encoding="utf-8")

@@ -16,6 +16,7 @@ _TEXT = {
     "num_attention_heads": 8,
     "num_key_value_heads": 4,
     "head_dim": 256,
+    "query_pre_attn_scalar": 256,
     "max_position_embeddings": 131_072,
     "rms_norm_eps": 1e-6,
     "sliding_window": 4096,
@@ -25,6 +26,7 @@ _TEXT = {
 _VISION = {"image_size": 224, "patch_size": 16, "layer_norm_eps": 1e-6}
 # llama.cpp knows no other order of layers: every sixth looks at the whole text.
 _PERIOD = 6
+_LAYERS_OF_27B = 62
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def read_config(values: Mapping[str, Any]) -> Config:
 def _text(text: Section) -> TextConfig:
     layers = text.layers()
     _check_order(text, layers)
+    _check_scale(text, layers)
     if text.get("use_bidirectional_attention"):
         raise UnsupportedError("the checkpoint's tokens see those behind them: llama.cpp has no such Gemma 3")
     theta, near, factor = rope(text)
@@ -88,6 +91,15 @@ def _text(text: Section) -> TextConfig:
         rms_norm_eps=text.number("rms_norm_eps"),
         logit_softcap=text.number("final_logit_softcapping") if text.flag("final_logit_softcapping") else None,
     )
+
+
+def _check_scale(text: Section, layers: int) -> None:
+    # llama.cpp reads no scale from a file: it goes by the width of a head, and in 27B by the model's.
+    hidden, heads = text.whole("hidden_size"), text.whole("num_attention_heads")
+    granted = hidden // max(1, heads) if layers == _LAYERS_OF_27B else text.whole("head_dim")
+    if text.number("query_pre_attn_scalar") != granted:
+        given = text.get("query_pre_attn_scalar")
+        raise UnsupportedError(f"{text.name}: llama.cpp's Gemma 3 has query_pre_attn_scalar {granted}, not {given}")
 
 
 def _check_order(text: Section, layers: int) -> None:

@@ -117,6 +117,13 @@ def _check_granted(text: Section) -> None:
     other = next((key for key, number in granted.items() if text.whole(key) != number), None)
     if other is not None:
         raise UnsupportedError(f"{text.name}: llama.cpp's Gemma 3n has {other} {granted[other]}, not {text.get(other)}")
+    # It writes the shares into a file, and never reads them.
+    usual = [_SPARSITY if layer < _SPARSE_LAYERS else 0.0 for layer in range(text.layers())]
+    if _sparsity(text) != tuple(usual):
+        raise UnsupportedError(
+            f"{text.name}: llama.cpp's Gemma 3n has {_SPARSITY} in the first {_SPARSE_LAYERS} layers of "
+            "activation_sparsity_pattern and 0 in the others"
+        )
 
 
 def _widths(text: Section) -> tuple[int, ...]:
