@@ -148,15 +148,18 @@ def _place(walk: _Walk) -> TensorPlace:
 
 def _tensors(walk: _Walk, places: list[TensorPlace], start: int, alignment: int) -> dict[str, TensorPlace]:
     tensors: dict[str, TensorPlace] = {}
+    expected = 0
     for place in places:
         if place.name in tensors:
             raise walk.damaged(f"the tensor {place.name!r} stands twice")
-        if place.offset % alignment:
-            raise walk.damaged(f"tensor {place.name!r} at {place.offset}, no multiple of {alignment}")
+        # One after the other, as llama.cpp wants them: some that share bytes would ask for any amount of work.
+        if place.offset != expected:
+            raise walk.damaged(f"tensor {place.name!r} at {place.offset} and not at {expected}")
         end = start + place.offset + place.bytes
         if end > walk.size:
             raise walk.cut_short(end)
         tensors[place.name] = TensorPlace(place.name, place.shape, place.type, start + place.offset, place.bytes)
+        expected += -(-place.bytes // alignment) * alignment
     return tensors
 
 

@@ -110,6 +110,10 @@ DAMAGED = {
     "part of a block": start(1, 0) + TENSOR + struct.pack("<IQIQ", 1, 33, 8, 0) + bytes(256),
     "offset": start(1, 0) + TENSOR + struct.pack("<IQIQ", 1, 1, 0, 1 << 40) + bytes(64),
     "crooked offset": start(1, 0) + TENSOR + struct.pack("<IQIQ", 1, 1, 0, 5) + bytes(64),
+    "tensors that share bytes": start(2, 0)
+    + (TENSOR + struct.pack("<IQIQ", 1, 8, 0, 0))
+    + (struct.pack("<Q", 1) + b"u" + struct.pack("<IQIQ", 1, 8, 0, 0))
+    + bytes(128),
     "a tensor twice": start(2, 0) + (TENSOR + struct.pack("<IQIQ", 1, 1, 0, 0)) * 2 + bytes(64),
 }
 

@@ -26,7 +26,7 @@ def show(result: ConvertResult, *, dry_run: bool) -> None:
     if result.ledger:
         output.show("")
     for line in _ledger(result.ledger):
-        output.show(line)
+        output.show(output.plain(line))
     if dry_run:
         output.show(words(result.preflight))
         output.hint("A dry run: everything was checked and nothing was written.")

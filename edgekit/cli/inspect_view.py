@@ -33,7 +33,7 @@ _LONGEST = 100
 
 def show(report: Report) -> None:
     """Print a report for people."""
-    output.show(Text.assemble((report.path.name or str(report.path), "bold"), f": {_what(report)}"))
+    output.show(Text.assemble((report.path.name or str(report.path), "bold"), f": {output.plain(_what(report))}"))
     output.pairs(_facts(report))
     if report.tensors:
         output.show("")
@@ -42,7 +42,7 @@ def show(report: Report) -> None:
     if not report.problems:
         output.show("No problems found.")
     for problem in report.problems:
-        output.show(Text.assemble(("Problem: ", "bold red"), problem.text, (f" [{problem.name}]", "dim")))
+        output.show(Text.assemble(("Problem: ", "bold red"), output.plain(problem.text), (f" [{problem.name}]", "dim")))
 
 
 def _what(report: Report) -> str:
@@ -75,7 +75,8 @@ def _tensors(report: Report) -> Table:
     for name in ("Count", "Parameters", "Size"):
         table.add_column(name, no_wrap=True, justify="right")
     for group in report.tensors:
-        table.add_row(group.part, group.type, str(group.count), _count(group.parameters), _size(group.bytes))
+        named = output.plain(group.part), output.plain(group.type)
+        table.add_row(*named, str(group.count), _count(group.parameters), _size(group.bytes))
     return table
 
 
@@ -110,7 +111,7 @@ def _differences(tensors: list[TensorDifference]) -> Table:
             f"{type} {list(shape or ())}" if type else "-" for type, shape in zip(one.types, one.shapes, strict=True)
         ]
         relative = one.relative_difference
-        table.add_row(one.name, *sides, "" if relative is None else f"{relative:.2e}")
+        table.add_row(output.plain(one.name), *sides, "" if relative is None else f"{relative:.2e}")
     return table
 
 
@@ -120,7 +121,8 @@ def _keys(metadata: list[KeyDifference]) -> Table:
     for name in ("First", "Second"):
         table.add_column(name, overflow="fold")
     for one in metadata[:_MOST_ROWS]:
-        table.add_row(one.key, *("-" if value is None else _short(str(value)) for value in (one.first, one.second)))
+        sides = ("-" if value is None else output.plain(_short(str(value))) for value in (one.first, one.second))
+        table.add_row(output.plain(one.key), *sides)
     return table
 
 

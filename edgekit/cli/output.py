@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,16 @@ class Step(Protocol):
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty())
+    whole = not (sys.stderr if stderr else sys.stdout).isatty()
+    # Names in brackets or colons are names, and no markup.
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=whole)
+
+
+def plain(text: str) -> str:
+    """Return text that a file holds with escapes for what would move the cursor, colour the screen or be no text."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
 
 
 def show(renderable: RenderableType, *, whole_lines: bool = False) -> None:
@@ -59,7 +69,7 @@ def pairs(rows: Iterable[tuple[str, str]]) -> None:
     table.add_column(no_wrap=True)
     table.add_column()
     for name, text in rows:
-        table.add_row(Text(name, "bold"), Text(text))
+        table.add_row(Text(plain(name), "bold"), Text(plain(text)))
     show(table)
 
 
@@ -89,7 +99,7 @@ def hint(text: str) -> None:
     """Print a suggestion or a warning to stderr, dimmed in a terminal."""
     from rich.text import Text
 
-    _console(stderr=True).print(Text(text, style="dim"))
+    _console(stderr=True).print(Text(plain(text), style="dim"))
 
 
 def aside(text: str) -> None:
@@ -104,19 +114,34 @@ def error(text: str) -> None:
     """Print one line to stderr: why a command could not go on and what to do."""
     from rich.text import Text
 
-    line = " ".join(text.split())
+    line = plain(" ".join(text.split()))
     _console(stderr=True).print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)
 
 
 def json_object(value: object) -> None:
-    """Print one JSON object to stdout, dataclasses and paths included."""
-    sys.stdout.write(json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n")
+    """Print one JSON object to stdout, dataclasses and paths included; a number that JSON does not have is null."""
+    try:
+        text = json.dumps(value, default=_plain, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), default=_plain, indent=2, ensure_ascii=False)
+    # A text of a damaged file may hold halves of letters, which no encoding has.
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     return str(value)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def size(count: float) -> str:

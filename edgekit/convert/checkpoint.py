@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.convert.json_text import parse
 from edgekit.convert.safetensors import Entry, Floats, SafetensorsFile
 from edgekit.errors import FileError
 
@@ -172,7 +172,7 @@ def _is_file_name(name: object) -> bool:
 def read_json(path: Path, advice: str) -> dict[str, Any]:
     """Read a JSON object; raises FileError with `advice` where there is none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse(path.read_bytes())
     except FileNotFoundError as problem:
         raise FileError(f"{path.parent} holds no {path.name}: {advice}") from problem
     except OSError as problem:

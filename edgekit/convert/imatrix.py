@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from mmap import ACCESS_READ, mmap
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -135,39 +136,50 @@ def _tensor(header: Header, name: str) -> Floats:
         raise _damaged(header.path, f"{name} is missing or not F32")
     with header.path.open("rb") as file:
         file.seek(place.offset)
-        return np.frombuffer(file.read(place.bytes), "<f4")
+        try:
+            return np.frombuffer(_take(file, place.bytes), "<f4")
+        except ValueError as problem:
+            raise _damaged(header.path, f"{name} is cut short") from problem
 
 
 def _read_legacy(path: Path) -> ImportanceMatrix:
     entries: dict[str, Floats] = {}
     try:
-        # Mapped, not read: any file at all may have been named.
+        # Read as it goes along, and not mapped: any file at all may have been named, or be cut meanwhile.
         with path.open("rb") as file:
-            data = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
-        (count,), at = struct.unpack_from("<i", data), 4
-        for _ in range(count):
-            name, at = _text(data, at)
-            calls, length = struct.unpack_from("<ii", data, at)
-            if length < 1:
-                raise ValueError
-            sums = np.frombuffer(data, "<f4", length, at + 8)
-            at += 8 + sums.nbytes
-            entries[name] = (sums / np.float32(max(calls, 1))).astype(np.float32)
-        # Files of llama.cpp's first versions end here.
-        chunks = struct.unpack_from("<i", data, at)[0] if at < len(data) else 0
-        dataset = _text(data, at + 4)[0] if at + 4 < len(data) else ""
-    except (struct.error, ValueError) as problem:
+            size = os.fstat(file.fileno()).st_size
+            for _ in range(_number(file)):
+                name, calls, length = _text(file), _number(file), _number(file)
+                if length < 1:
+                    raise ValueError
+                sums = np.frombuffer(_take(file, 4 * length), "<f4")
+                entries[name] = (sums / np.float32(max(calls, 1))).astype(np.float32)
+            # Files of llama.cpp's first versions end here.
+            chunks = _number(file) if file.tell() < size else 0
+            dataset = _text(file) if file.tell() < size else ""
+    except ValueError as problem:
         raise FileError(f"{path} is no importance matrix, or cut short or damaged: {HOW_TO_MAKE}") from problem
     if not entries:
         raise _damaged(path, "it has no entry")
     return ImportanceMatrix(path, entries, dataset or None, chunks)
 
 
-def _text(data: memoryview, at: int) -> tuple[str, int]:
-    (length,) = struct.unpack_from("<i", data, at)
-    if not 0 <= length <= len(data) - at - 4:
+def _text(file: BufferedReader) -> str:
+    return _take(file, _number(file)).decode("utf-8", "replace")
+
+
+def _number(file: BufferedReader) -> int:
+    return int.from_bytes(_take(file, 4), "little", signed=True)
+
+
+def _take(file: BufferedReader, count: int) -> bytes:
+    """Read bytes; raises ValueError where there are not so many, before memory is taken for them."""
+    if not 0 <= count <= os.fstat(file.fileno()).st_size - file.tell():
         raise ValueError
-    return bytes(data[at + 4 : at + 4 + length]).decode("utf-8", "replace"), at + 4 + length
+    data = file.read(count)
+    if len(data) != count:
+        raise ValueError
+    return data
 
 
 def _cut(text: str) -> str:

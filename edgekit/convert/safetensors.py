@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.convert.json_text import parse
 from edgekit.errors import FileError, UnsupportedError
 
 Floats = npt.NDArray[np.float32]
@@ -115,28 +116,45 @@ class SafetensorsFile:
         if length > min(size - 8, _LONGEST_HEADER) or length < 2:
             raise self._damaged(f"it has {size} bytes and its header would have {length}")
         try:
-            header = json.loads(self.read(8, length))
+            header = parse(self.read(8, length))
             listed = {name: _entry(value, 8 + length) for name, value in header.items() if name != "__metadata__"}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
             raise self._damaged("its header is no safetensors header") from problem
-        for name, entry in listed.items():
+        self._check(listed, 8 + length, size)
+        return listed
+
+    def _check(self, listed: dict[str, Entry], start: int, size: int) -> None:
+        """Raise FileError where the tensors do not fill the file one after the other, as the safetensors library."""
+        for name, entry in sorted(listed.items(), key=lambda item: (item[1].begin, item[1].bytes)):
             if entry.begin + entry.bytes > size:
                 raise self._damaged(f"{name} ends at byte {entry.begin + entry.bytes} of {size}")
+            # Tensors that share bytes would let a small file ask for any amount of work.
+            if entry.begin != start:
+                raise self._damaged(f"{name} begins at byte {entry.begin} and not at {start}")
             width = np.dtype(_DTYPES[entry.dtype]).itemsize if entry.dtype in _DTYPES else None
             if width and entry.bytes != math.prod(entry.shape) * width:
                 raise self._damaged(f"{name} has {entry.bytes} bytes for shape {list(entry.shape)}")
-        return listed
+            start += entry.bytes
+        if start != size:
+            raise self._damaged(f"its tensors end at byte {start} of {size}")
 
     def _damaged(self, what: str) -> FileError:
         return FileError(f"{self.path} is cut short or damaged: {what}; download it again")
 
 
 def _entry(value: dict[str, Any], data_start: int) -> Entry:
-    begin, end = (int(offset) for offset in value["data_offsets"])
-    shape = tuple(int(length) for length in value["shape"])
-    if not 0 <= begin <= end or min(shape, default=0) < 0:
-        raise ValueError("a negative length")
-    return Entry(str(value["dtype"]), shape, data_start + begin, end - begin)
+    begin, end = map(_length, value["data_offsets"])
+    shape = tuple(map(_length, value["shape"]))
+    if begin > end or not isinstance(value["dtype"], str):
+        raise ValueError
+    return Entry(value["dtype"], shape, data_start + begin, end - begin)
+
+
+def _length(value: object) -> int:
+    # No array has more values, whatever the file says of one that holds none.
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= sys.maxsize:
+        raise ValueError
+    return value
 
 
 def _widen(data: bytes) -> Floats:
