@@ -78,6 +78,9 @@ def command(
         list[str] | None,
         typer.Option(help="A question for --verify instead of edgekit's own; may be repeated.", metavar="TEXT"),
     ] = None,
+    ollama: Annotated[
+        bool, typer.Option("--ollama", help="Then create the model in the Ollama that runs here, under its --name.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show the sizes, write nothing.")
     ] = False,
@@ -126,7 +129,7 @@ def command(
         job = replace(job, split_size=convert_options.size(split_size, "--split-size"))
     if memory is not None:
         job = replace(job, memory=convert_options.size(memory, "--memory"))
-    after = Afterwards(verify, tuple(ask or ()))
+    after = Afterwards(verify, tuple(ask or ()), ollama)
     after.check(job)
     with orderly_termination(), output.progress("Converting", in_bytes=True) as step:
         shown = ConvertProgress(step)

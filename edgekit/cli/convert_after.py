@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from edgekit.cli import output
-from edgekit.errors import EdgekitError
+from edgekit.errors import EdgekitError, UnsupportedError
 
 if TYPE_CHECKING:
     from edgekit.convert.job import ConvertJob, ConvertResult
@@ -20,6 +20,7 @@ class Afterwards:
 
     verify: bool = False
     questions: tuple[str, ...] = ()
+    ollama: bool = False
     # What came of each wish, for --json, and why one was not fulfilled.
     report: dict[str, object] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -28,6 +29,10 @@ class Afterwards:
         """Raise where a wish cannot be fulfilled, before anything is written."""
         if self.questions and not self.verify:
             raise typer.BadParameter("a question is asked by --verify: add that", param_hint="--ask")
+        if self.ollama and job.to != "gguf":
+            raise typer.BadParameter("Ollama gets GGUF files: leave out --to", param_hint="--ollama")
+        if self.ollama and job.split_size:
+            raise typer.BadParameter("Ollama reads no model in parts: leave out --split-size", param_hint="--ollama")
         if not self.verify:
             return
         if job.to != "gguf":
@@ -45,6 +50,9 @@ class Afterwards:
         try:
             if self.verify:
                 self._verify(job, result, quiet=quiet)
+            # What is not as it should be stays here.
+            if self.ollama and not self.problems:
+                self.report["ollama"] = _hand_over(job, result, quiet=quiet)
         except EdgekitError as problem:
             self._failed(str(problem), job)
 
@@ -70,3 +78,16 @@ class Afterwards:
 
     def _failed(self, problem: str, job: ConvertJob) -> None:
         self.problems.append(f"{problem} (the files in {job.out} stay)")
+
+
+def _hand_over(job: ConvertJob, result: ConvertResult, *, quiet: bool) -> dict[str, object]:
+    from edgekit.cli import ollama_view
+    from edgekit.convert.ollama import modelfile_for, read_model
+    from edgekit.convert.ollama_create import model_name
+
+    files = {output.kind: output.path for output in reversed(result.outputs)}
+    if "modelfile" not in files:
+        raise UnsupportedError("Ollama runs a drafter only beside its model: edgekit modelfile MODEL.gguf --drafter")
+    made = modelfile_for(read_model(files["text"]), files["modelfile"].parent, projector=files.get("projector"))
+    digests = {output.path: output.sha256 for output in result.outputs}
+    return ollama_view.hand_over(model_name(job.file_name), made, files["modelfile"], digests, quiet=quiet)

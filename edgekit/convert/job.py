@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from gguf import GGMLQuantizationType
+from gguf import GGMLQuantizationType, Keys
 
 from edgekit.catalog.recipe import Choices, Recipe
 from edgekit.convert.adapter import Adapters, LedgerEntry
@@ -25,6 +25,7 @@ from edgekit.convert.merging import Merging
 from edgekit.convert.mixture import PROJECTOR_QUANTIZATIONS, check_quantization
 from edgekit.convert.modelfile import Modelfile
 from edgekit.convert.models import open_model
+from edgekit.convert.ollama import dialect, sampling
 from edgekit.convert.output import Output
 from edgekit.convert.plan import TensorPlan
 from edgekit.convert.preflight import Announce, Preflight, expected_seconds, tell_nobody
@@ -148,13 +149,15 @@ class _Conversion:
             [(adapter.name, adapter.weight, adapter.sha256) for adapter in adapters.all],
             [entry.line for entry in self.merging.ledger()],
         )
+        # What the headers of the files say, by kind.
+        self._metadata: dict[FileKind, dict[str, Value]] = {}
         self.groups = self._groups()
-        # None where Ollama has no prompt renderer for the model.
-        self.modelfile = self._modelfile(self.model.renderer) if self.model.renderer else None
+        # A drafter answers nobody.
+        self.modelfile = self._modelfile(self._metadata["text"]) if self.model.kind == "text" else None
         self.warnings = list(self.model.warnings)
         if self.model.kind == "text" and not self.model.has_template:
             self.warnings.append(_NO_TEMPLATE)
-        if self.model.renderer and self.modelfile is None:
+        if self.model.kind == "text" and self.modelfile is None:
             self.warnings.append(_IN_PARTS)
         if any(_is_mxfp4_without_experts(target) for target in self._targets()):
             self.warnings.append(_NO_EXPERTS)
@@ -229,6 +232,7 @@ class _Conversion:
             **general(_named(job.checkpoint), label, plans),
             **self.own_keys,
         }
+        self._metadata[kind] = metadata
         prefix = "mmproj-" if kind == "projector" else ""
         paths = {name: job.out / f"{prefix}{job.file_name}-{name}.gguf" for name in names}
         choices, unused = Choices() if kind == "projector" else job.choices, self.model.shared_kv
@@ -240,12 +244,20 @@ class _Conversion:
         )
         return Group(tuple(plans), tuple(made))
 
-    def _modelfile(self, renderer: str) -> bytes | None:
+    def _modelfile(self, metadata: dict[str, Value]) -> bytes | None:
         whole = [target for target in self._targets() if len(target.shards) == 1]
         first = {target.kind: target.path.name for target in reversed(whole)}
         if "text" not in first:
             return None
-        return Modelfile(first["text"], first.get("projector"), renderer).text().encode("utf-8")
+        about = {key: value.items[0] for key, value in metadata.items() if not value.is_array}
+        template = about.get(Keys.Tokenizer.CHAT_TEMPLATE)
+        made = Modelfile(
+            first["text"],
+            first.get("projector"),
+            dialect(about, template if isinstance(template, str) else None),
+            parameters=sampling(about),
+        )
+        return made.text().encode("utf-8")
 
     def _targets(self) -> list[Target]:
         return [target for group in self.groups for target in group.targets]

@@ -23,8 +23,6 @@ class Model(ABC):
     projector: list[TensorPlan]
     # What the files will lack, each in a sentence.
     warnings: list[str]
-    # Which of Ollama's renderers writes its prompts; None where Ollama has none for it.
-    renderer: str | None = None
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint

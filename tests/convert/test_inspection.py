@@ -281,7 +281,7 @@ def test_a_modelfile_is_read_as_ollama_does(tmp_path: Path) -> None:
     path.write_text('\ufeff# x\nfrom ./a.gguf\r\nPARAMETER stop "<turn|>"\nSYSTEM """a "quoted"\n# no comment\n"""\n')
     assert read_modelfile(path) == [
         ("FROM", "./a.gguf"),
-        ("PARAMETER", 'stop "<turn|>"'),
+        ("PARAMETER", "stop <turn|>"),
         ("SYSTEM", 'a "quoted"\n# no comment\n'),
     ]
 

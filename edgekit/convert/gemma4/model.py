@@ -40,9 +40,6 @@ class Gemma4(Model):
         self.text = text.plans(part, self.config.text, len(self.tokenizer.tokens))
         self._towers = Part(_towers(self.config), towers, "projector for Gemma 4")
         self.projector = self._towers.plans
-        if not self.config.is_drafter:
-            # E2B and E4B are small; Ollama's own guess goes wrong on 12B.
-            self.renderer = "gemma4-small" if self.config.text.per_layer_input else "gemma4-large"
 
     @property
     def shared_kv(self) -> dict[str, str]:

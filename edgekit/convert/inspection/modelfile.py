@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from gguf import Keys
+
 from edgekit.convert.inspection.gguf import inspect_gguf
 from edgekit.convert.inspection.report import Report
-from edgekit.convert.ollama import renderer
-from edgekit.errors import FileError
+from edgekit.convert.modelfile import Dialect
+from edgekit.convert.modelfile_grammar import read
+from edgekit.convert.ollama import dialect
+from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import read_header
 from edgekit.hardware.problem import Problem
 
-_NAMES = (
-    *("FROM", "LICENSE", "TEMPLATE", "SYSTEM", "ADAPTER", "DRAFT"),
-    *("RENDERER", "PARSER", "PARAMETER", "MESSAGE", "REQUIRES"),
-)
 _LONGEST = 1 << 20
-_SHOWN = 60
 # Instructions that are shown; a licence or a system text can be long.
 _SHORT = ("FROM", "DRAFT", "ADAPTER", "RENDERER", "PARSER", "REQUIRES", "TEMPLATE", "SYSTEM")
 
@@ -29,7 +27,7 @@ def inspect_modelfile(path: Path) -> Report:
     reports: list[Report] = []
     found = list(_of_files(path.parent, instructions, reports))
     text = next((report for report in reports if report.kind == "text"), None)
-    found += [*_of_instructions(instructions), *_of_renderer(instructions, text), *_of_reports(reports, text)]
+    found += [*_of_instructions(instructions, _dialect(text), text), *_of_reports(reports, text)]
     return Report(
         path=path,
         kind="modelfile",
@@ -50,36 +48,13 @@ def read_modelfile(path: Path) -> list[tuple[str, str]]:
     Raises FileError where it would refuse the file.
     """
     try:
-        rest = path.read_text(encoding="utf-8-sig")[:_LONGEST]
+        text = path.read_text(encoding="utf-8-sig")[:_LONGEST]
     except (OSError, ValueError) as problem:
         raise FileError(f"{path} cannot be read as text: name a Modelfile, a GGUF or a folder") from problem
-    found: list[tuple[str, str]] = []
-    while rest := rest.lstrip():
-        line = rest.partition("\n")[0].strip()
-        if line.startswith("#"):
-            rest = rest.partition("\n")[2]
-            continue
-        name = re.match(r"[A-Za-z]+(?=[ \t])", rest)
-        if not name or name[0].upper() not in _NAMES:
-            raise FileError(f"{path} is no Modelfile: it has the line {line[:_SHOWN]!r}")
-        value, rest = _value(path, rest[name.end() :].lstrip(" \t"))
-        found.append((name[0].upper(), value))
-    if not any(name == "FROM" for name, _ in found):
-        raise FileError(f"{path} is no Modelfile: it has no FROM line")
-    return found
-
-
-def _value(path: Path, rest: str) -> tuple[str, str]:
-    for quotes in ('"""', '"'):
-        if rest.startswith(quotes):
-            # There are no escapes: the first closing quotes end the value.
-            inside, closing, after = rest[len(quotes) :].partition(quotes)
-            line, _, after = after.partition("\n")
-            if not closing or line.strip():
-                raise FileError(f"{path}: Ollama finds no end of the text that begins with {rest[:30]!r}")
-            return inside, after
-    line, _, after = rest.partition("\n")
-    return line.strip(), after
+    try:
+        return read(text)
+    except UnsupportedError as problem:
+        raise FileError(f"{path} is no Modelfile: {problem}") from problem
 
 
 def _of_files(folder: Path, instructions: list[tuple[str, str]], reports: list[Report]) -> Iterator[Problem]:
@@ -99,26 +74,29 @@ def _of_files(folder: Path, instructions: list[tuple[str, str]], reports: list[R
             yield Problem("missing_file", f"{name} {value} is not here: Ollama takes it for a model to download")
 
 
-def _of_instructions(instructions: list[tuple[str, str]]) -> Iterator[Problem]:
-    names = {name for name, _ in instructions}
-    for wanted in ("RENDERER", "PARSER"):
-        if wanted not in names:
+def _of_instructions(
+    instructions: list[tuple[str, str]], wanted: Dialect | None, text: Report | None
+) -> Iterator[Problem]:
+    names = dict(reversed(instructions))
+    # Of a model that is not here nobody can tell; Gemma 4 needs both.
+    for missing in ("RENDERER", "PARSER") if wanted or text is None else ():
+        if missing not in names:
             yield Problem(
-                f"no_{wanted.lower()}",
-                f"it has no {wanted} line: thoughts and tool calls stand in answers; make it with edgekit modelfile",
+                f"no_{missing.lower()}",
+                f"it has no {missing} line: thoughts and tool calls stand in answers; make it with edgekit modelfile",
             )
     if "ADAPTER" in names:
         yield Problem("adapter", "Ollama takes no adapter for Gemma 4: merge it with edgekit convert --adapter")
+    asked = names.get("RENDERER")
+    if wanted and asked and asked not in (wanted.renderer, "gemma4"):
+        yield Problem("renderer", f"RENDERER {asked} writes another model's prompts: this one needs {wanted.renderer}")
 
 
-def _of_renderer(instructions: list[tuple[str, str]], text: Report | None) -> Iterator[Problem]:
-    asked = next((value for name, value in instructions if name == "RENDERER"), None)
-    if text is None or text.architecture != "gemma4" or asked is None:
-        return
-    width = read_header(text.path).keys.get("gemma4.embedding_length_per_layer_input")
-    right = renderer(width if isinstance(width, int) else 0)
-    if asked not in (right, "gemma4"):
-        yield Problem("renderer", f"RENDERER {asked} writes another variant's prompts: this one needs {right}")
+def _dialect(text: Report | None) -> Dialect | None:
+    if text is None:
+        return None
+    header = read_header(text.path)
+    return dialect(header.keys, header.text(Keys.Tokenizer.CHAT_TEMPLATE))
 
 
 def _of_reports(reports: list[Report], text: Report | None) -> Iterator[Problem]:
