@@ -16,6 +16,7 @@ from edgekit.fit.placement import best_candidate
 from edgekit.fit.plan import Plan
 from edgekit.fit.recognized import file_load
 from edgekit.gguf_header import read_header
+from edgekit.gguf_parts import read_parts
 from edgekit.hardware.probe import probe
 
 _GIB = 1 << 30
@@ -59,7 +60,7 @@ def check_needs(job: ConvertJob) -> VerifyNeeds:
 
 def check_memory(plan: Plan) -> None:
     """Raise DoesNotFitError where a file, as it would be loaded, needs more memory than there is."""
-    load = file_load(read_header(plan.model), read_header(plan.projector) if plan.projector else None)
+    load = file_load(read_parts(plan.model), read_header(plan.projector) if plan.projector else None)
     # Of other architectures edgekit has no formula.
     if load is None:
         return

@@ -15,7 +15,7 @@ from edgekit.chat.verification.base import base_of, check_memory
 from edgekit.chat.verification.divergence import Divergence, divergence, together
 from edgekit.chat.verification.reference import NotAskedError, Reference
 from edgekit.convert.job import ConvertJob, ConvertResult, convert
-from edgekit.convert.output import Output
+from edgekit.convert.output import Output, models
 from edgekit.convert.progress import Progress
 from edgekit.convert.scratch import scratch_folder
 from edgekit.fit.plan import Plan
@@ -73,7 +73,7 @@ def verify(job: ConvertJob, result: ConvertResult, asked: Sequence[str], progres
     The base is the checkpoint without adapters at the same quantization, or without adapters at all the checkpoint in
     its own type. Raises EdgekitError where a file does not load or does not fit into memory.
     """
-    files = [output for output in result.outputs if output.kind == "text"]
+    files = models(result.outputs)
     projector = next((output.path for output in result.outputs if output.kind == "projector"), None)
     merged = any(entry.status == "merged" for entry in result.ledger)
     plans = [_plan(file.path, projector) for file in files]
@@ -171,7 +171,7 @@ class _Run:
 
 
 def _base_plan(plan: Plan, file: Output, base: ConvertResult) -> Plan:
-    texts = [output for output in base.outputs if output.kind == "text"]
+    texts = models(base.outputs)
     model = next((one for one in texts if one.quantization == file.quantization), texts[0])
     eyes = next((output.path for output in base.outputs if output.kind == "projector"), None)
     return replace(plan, model=model.path, projector=eyes)
