@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
+# The consoles of progress bars on stderr: what is printed beside one of another console tears it.
+_bars: list[Console] = []
 GIB = 1 << 30
 MIB = 1 << 20
 
@@ -29,6 +31,8 @@ class Step(Protocol):
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
+    if stderr and _bars:
+        return _bars[-1]
     whole = not (sys.stderr if stderr else sys.stdout).isatty()
     # Names in brackets or colons are names, and no markup.
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=whole)
@@ -167,4 +171,8 @@ def progress(title: str, *, in_bytes: bool = False) -> Iterator[Step]:
     columns = byte_columns(console.width) if in_bytes else (*named, TextColumn("{task.fields[text]}"))
     with Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task(title, total=None, text="")
-        yield lambda done, total, text="": bars.update(task, completed=done, total=total, text=text)
+        _bars.append(console)
+        try:
+            yield lambda done, total, text="": bars.update(task, completed=done, total=total, text=text)
+        finally:
+            _bars.remove(console)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from edgekit.convert.tasks import Task, in_order, threads
 
-# A kind is tried only where it is this many times as much work as the trial.
+# How often a kind of task is tried: other programs run too, and the middle one of three is not thrown far by them.
+_TRIALS = 3
+# A kind is tried only where it is this many times as much work as all its trials.
 _WORTH = 16
 # With fewer bytes to read, starting a task takes longer than the work.
 _SMALL = 1 << 16
@@ -51,21 +54,22 @@ def expected_seconds(tasks: Sequence[Task], room: int) -> float | None:
     seconds = tried = 0.0
     count = threads()
     for found in kinds.values():
-        if len(found) >= _WORTH * count:
+        if len(found) >= _WORTH * _TRIALS * count:
             amount = sum(task.bytes for task in found)
-            seconds += _rate(found, count, room) * amount
+            seconds += median(_rates(found, count, room)) * amount
             tried += amount
     total = sum(task.bytes for task in tasks)
     # What was not tried is a rest of small tensors, or the whole is small.
     return seconds * total / tried if tried > total / 2 else None
 
 
-def _rate(tasks: Sequence[Task], count: int, room: int) -> float:
-    """Return the seconds for each byte read, with all threads at work."""
-    middle = len(tasks) // 2
-    sample = tasks[middle : middle + count]
-    start = time.perf_counter()
-    for pieces in in_order(sample, room):
-        for data in pieces.data:
-            hashlib.sha256(data).digest()
-    return (time.perf_counter() - start) / sum(task.bytes for task in sample)
+def _rates(tasks: Sequence[Task], count: int, room: int) -> Iterator[float]:
+    """Yield the seconds for each byte read, with all threads at work, in several places."""
+    for trial in range(_TRIALS):
+        begin = (2 * trial + 1) * len(tasks) // (2 * _TRIALS)
+        sample = tasks[begin : begin + count]
+        start = time.perf_counter()
+        for pieces in in_order(sample, room):
+            for data in pieces.data:
+                hashlib.sha256(data).digest()
+        yield (time.perf_counter() - start) / sum(task.bytes for task in sample)
