@@ -2,20 +2,22 @@
 
 Usage: python benchmarks/resident.py [--model FILE.gguf]
 
-Without --model, 3.4 GB of noise in E2B's shape are written to a temporary folder. Each row is a process that imports
-what `edgekit chat` imports, opens the model, reads a whole batch and writes a few tokens; then its own /proc/self/smaps
-is read: anonymous memory of the process, and the pages of the model's file. Linux only.
+Without --model, 3.4 GB of noise in E2B's shape are written to a temporary folder. Each row is a process that
+opens the model, reads a whole batch and has one turn in the chat application, whose screen nobody sees; then its own
+/proc/self/smaps is read: anonymous memory of the process, and the pages of the model's file. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import subprocess
 import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synthetic_model import write_synthetic
 
@@ -26,6 +28,11 @@ from edgekit.fit.settings import Settings
 from edgekit.gguf_header import read_header
 from edgekit.hardware.probe import probe
 
+if TYPE_CHECKING:
+    from edgekit.engine.engine import Engine
+
+# Seconds for a turn.
+_PATIENCE = 120
 MIB = 1 << 20
 SETTINGS = [
     Settings(context=context, batch=ubatch, ubatch=ubatch, repack=repack, cache_type_k=cache, cache_type_v=cache)
@@ -74,16 +81,28 @@ def compare(model: Path) -> None:
 
 def resident(model: Path, settings: Settings) -> dict[str, int]:
     """Open and use the model as chat does; return the bytes that are resident then."""
-    import edgekit.tui.app  # noqa: F401 - a chat has it in memory
     from edgekit.engine.engine import Engine
-    from edgekit.engine.sampling import Sampling
 
     plan = Plan(model, **{name: getattr(settings, name) for name in vars(settings) if name in vars(Plan(model))})
     with Engine.open(replace(plan, threads=1)) as engine:
-        prompt = [2, *range(1000, 1000 + settings.ubatch)]
-        for _ in engine.read([prompt]):
+        for _ in engine.read([[2, *range(1000, 1000 + settings.ubatch)]]):
             continue
-        list(engine.write(Sampling(max_tokens=8)))
+        return asyncio.run(asyncio.wait_for(_chat(engine, model), _PATIENCE))
+
+
+async def _chat(engine: Engine, model: Path) -> dict[str, int]:
+    """Ask a question in the terminal application, on a screen that nobody sees."""
+    from edgekit.chat.session import Session
+    from edgekit.engine.sampling import Sampling
+    from edgekit.tui.app import ChatApp
+
+    app = ChatApp(lambda progress: Session(engine, sampling=Sampling(max_tokens=8)), name=model.name)
+    async with app.run_test() as pilot:
+        await app.model.loaded.wait()
+        await pilot.press(*"hello", "enter")
+        await pilot.pause(1)
+        while app.model.running:
+            await pilot.pause(0.1)
         return _own_memory(model)
 
 

@@ -8,6 +8,7 @@ import gguf
 import numpy as np
 from gguf.quants import quant_shape_to_byte_shape
 
+from edgekit import paths
 from edgekit.catalog.drafter import drafter_tensors
 from edgekit.catalog.tensors import Tensor, tensor_bytes, with_types
 from edgekit.catalog.variant import Shape, Variant
@@ -107,6 +108,7 @@ def _vocabulary(writer: gguf.GGUFWriter, size: int, vocabulary: tuple[list[str],
         return
     tokens, merges = vocabulary
     writer.add_tokenizer_model("gemma4")
+    writer.add_chat_template((paths.demo_checkpoint() / "chat_template.jinja").read_text(encoding="utf-8"))
     writer.add_token_list(tokens)
     writer.add_token_scores([0.0] * size)
     writer.add_token_types([gguf.TokenType.CONTROL] * 4 + [gguf.TokenType.NORMAL] * (size - 4))
