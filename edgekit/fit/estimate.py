@@ -25,8 +25,8 @@ from edgekit.hardware.machine import Processor
 Where = Literal["gpu", "host", "file"]
 
 MIB = 1 << 20
-# Anonymous memory of `edgekit chat` without weights, cache and buffers, as benchmarks/resident.py measures it: 83 MiB of
-# vocabulary, 62 MiB of Python with Textual and of llama.cpp's own. Pages of programs and libraries are everybody's.
+# Anonymous memory of `edgekit chat` without weights, cache and buffers (benchmarks/resident.py): 83 MiB of vocabulary,
+# 62 MiB of Python with Textual and of llama.cpp's own. Pages of programs and libraries are everybody's.
 PROCESS = 145 * MIB
 # Soft tokens of a picture where nothing else is asked for: the reference processor's default.
 IMAGE_TOKENS = 280
