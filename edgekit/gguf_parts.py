@@ -19,6 +19,17 @@ def part_path(path: Path, number: int, count: int) -> Path:
     return path.with_name(f"{path.stem}-{number + 1:05d}-of-{count:05d}.gguf")
 
 
+def is_further_part(header: Header) -> bool:
+    """Return whether a file is a part of a model, and not the first."""
+    return bool(header.keys.get(Keys.Split.LLM_KV_SPLIT_NO))
+
+
+def further_parts(first: Header) -> list[Path]:
+    """Return where the other files of a model lie whose first file this is; none of a model in one file."""
+    count = first.keys.get(Keys.Split.LLM_KV_SPLIT_COUNT, 1)
+    return [_beside(first.path, number, count) for number in range(1, count)] if isinstance(count, int) else []
+
+
 def read_parts(path: Path) -> Header:
     """Return the header of a model's first file, with the tensors and the size of all its files.
 

@@ -81,6 +81,9 @@ def command(
     ollama: Annotated[
         bool, typer.Option("--ollama", help="Then create the model in the Ollama that runs here, under its --name.")
     ] = False,
+    lmstudio: Annotated[
+        bool, typer.Option("--lmstudio", help="Then link the files into the folder where LM Studio looks for models.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show the sizes, write nothing.")
     ] = False,
@@ -129,7 +132,7 @@ def command(
         job = replace(job, split_size=convert_options.size(split_size, "--split-size"))
     if memory is not None:
         job = replace(job, memory=convert_options.size(memory, "--memory"))
-    after = Afterwards(verify, tuple(ask or ()), ollama)
+    after = Afterwards(verify, tuple(ask or ()), ollama, lmstudio)
     after.check(job)
     with orderly_termination(), output.progress("Converting", in_bytes=True) as step:
         shown = ConvertProgress(step)

@@ -1,4 +1,4 @@
-"""What `edgekit convert` does with its files once they are written: proof, and Ollama."""
+"""What `edgekit convert` does with its files once they are written: proof, Ollama, LM Studio."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from edgekit.errors import EdgekitError, UnsupportedError
 
 if TYPE_CHECKING:
     from edgekit.convert.job import ConvertJob, ConvertResult
+    from edgekit.convert.lmstudio import Link
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Afterwards:
     verify: bool = False
     questions: tuple[str, ...] = ()
     ollama: bool = False
+    lmstudio: bool = False
     # What came of each wish, for --json, and why one was not fulfilled.
     report: dict[str, object] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -31,8 +33,8 @@ class Afterwards:
             raise typer.BadParameter("a question is asked by --verify: add that", param_hint="--ask")
         if self.ollama and job.to != "gguf":
             raise typer.BadParameter("Ollama gets GGUF files: leave out --to", param_hint="--ollama")
-        if self.ollama and job.split_size:
-            raise typer.BadParameter("Ollama reads no model in parts: leave out --split-size", param_hint="--ollama")
+        if self.lmstudio:
+            _check_lmstudio(job)
         if not self.verify:
             return
         if job.to != "gguf":
@@ -53,6 +55,8 @@ class Afterwards:
             # What is not as it should be stays here.
             if self.ollama and not self.problems:
                 self.report["ollama"] = _hand_over(job, result, quiet=quiet)
+            if self.lmstudio and not self.problems:
+                self.report["lmstudio"] = _link(job, result, quiet=quiet)
         except EdgekitError as problem:
             self._failed(str(problem), job)
 
@@ -91,3 +95,25 @@ def _hand_over(job: ConvertJob, result: ConvertResult, *, quiet: bool) -> dict[s
     made = modelfile_for(read_model(files["text"]), files["modelfile"].parent, projector=files.get("projector"))
     digests = {output.path: output.sha256 for output in result.outputs}
     return ollama_view.hand_over(model_name(job.file_name), made, files["modelfile"], digests, quiet=quiet)
+
+
+def _check_lmstudio(job: ConvertJob) -> None:
+    if job.to != "gguf":
+        raise typer.BadParameter("LM Studio gets GGUF files: leave out --to", param_hint="--lmstudio")
+    from edgekit.convert.lmstudio import models_folder
+
+    models_folder()
+
+
+def _link(job: ConvertJob, result: ConvertResult, *, quiet: bool) -> list[Link]:
+    from edgekit.convert.lmstudio import PUBLISHER, link, models_folder
+
+    files = [output.path for output in result.outputs if output.kind in ("text", "projector")]
+    if not files:
+        raise UnsupportedError("LM Studio runs no drafter alone: copy it beside its model")
+    made = link(files, job.file_name, models_folder())
+    if not quiet:
+        output.show(f"LM Studio finds it as {PUBLISHER}/{job.file_name}:")
+        for one in made:
+            output.show(f"  {one.path} ({one.how})")
+    return made

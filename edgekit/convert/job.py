@@ -22,7 +22,7 @@ from edgekit.convert.keys import Value
 from edgekit.convert.memory import DEFAULT_BUDGET, budget, peak_memory
 from edgekit.convert.merged_checkpoint import MergedCheckpoint
 from edgekit.convert.merging import Merging
-from edgekit.convert.mixture import PROJECTOR_QUANTIZATIONS, check_quantization
+from edgekit.convert.mixture import check_quantization
 from edgekit.convert.modelfile import Modelfile
 from edgekit.convert.models import open_model
 from edgekit.convert.ollama import dialect, sampling
@@ -39,7 +39,6 @@ from edgekit.errors import FileError, UnsupportedError
 
 _NO_TEMPLATE = "no chat template: chat and run will refuse this file; copy chat_template.jinja from the base model"
 _NO_EXPERTS = "MXFP4_MOE stores experts so and all else as Q8_0: this model has no experts, a smaller one is Q4_K_M"
-_IN_PARTS = "Ollama reads no model in parts: no Modelfile is written; llama.cpp and LM Studio read them"
 _TOO_LARGE = "{name} has values above 65504, which F16 writes as infinity: choose BF16 instead"
 
 
@@ -157,8 +156,6 @@ class _Conversion:
         self.warnings = list(self.model.warnings)
         if self.model.kind == "text" and not self.model.has_template:
             self.warnings.append(_NO_TEMPLATE)
-        if self.model.kind == "text" and self.modelfile is None:
-            self.warnings.append(_IN_PARTS)
         if any(_is_mxfp4_without_experts(target) for target in self._targets()):
             self.warnings.append(_NO_EXPERTS)
         check_replaceable([output.path for output in self.plan()])
@@ -219,8 +216,7 @@ class _Conversion:
         made = [self._group(self.model.kind, names, self.model.text, self.model.text_metadata())]
         if self.has_projector:
             self.model.check_towers()
-            asked = self.source.name if self.job.projector == "auto" else self.job.projector
-            name = check_quantization(asked, PROJECTOR_QUANTIZATIONS)
+            name = self.model.projector_type(self.job.projector, self.source.name)
             made.append(self._group("projector", [name], self.model.projector, self.model.projector_metadata()))
         return made
 
@@ -244,18 +240,17 @@ class _Conversion:
         )
         return Group(tuple(plans), tuple(made))
 
-    def _modelfile(self, metadata: dict[str, Value]) -> bytes | None:
-        whole = [target for target in self._targets() if len(target.shards) == 1]
-        first = {target.kind: target.path.name for target in reversed(whole)}
-        if "text" not in first:
-            return None
+    def _modelfile(self, metadata: dict[str, Value]) -> bytes:
+        first = {target.kind: [shard.path.name for shard in target.shards] for target in reversed(self._targets())}
+        model, *parts = first["text"]
         about = {key: value.items[0] for key, value in metadata.items() if not value.is_array}
         template = about.get(Keys.Tokenizer.CHAT_TEMPLATE)
         made = Modelfile(
-            first["text"],
-            first.get("projector"),
+            model,
+            first["projector"][0] if "projector" in first else None,
             dialect(about, template if isinstance(template, str) else None),
             parameters=sampling(about),
+            parts=tuple(parts),
         )
         return made.text().encode("utf-8")
 

@@ -39,8 +39,15 @@ class Modelfile:
     system: str | None = None
     # A name may stand there several times: `stop` does.
     parameters: tuple[tuple[str, str], ...] = SAMPLING
+    # The further files of a model in parts, which Ollama joins.
+    parts: tuple[str, ...] = ()
     # Lines for people.
     comments: tuple[str, ...] = ("Written by edgekit. To use it: ollama create NAME -f FILE",)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return the files of the model and of its projector."""
+        return (self.model, *self.parts, *([self.projector] if self.projector else ()))
 
     @property
     def requires(self) -> str:
@@ -55,7 +62,7 @@ class Modelfile:
     def text(self) -> str:
         """Return the file's text; raises UnsupportedError where a value cannot be written in Ollama's grammar."""
         lines = [f"# {comment}" for comment in self.comments]
-        lines += [f"FROM {_path(path)}" for path in (self.model, self.projector) if path]
+        lines += [f"FROM {_path(path)}" for path in self.files]
         lines += [f"DRAFT {_path(self.drafter)}"] if self.drafter else []
         if self.dialect:
             lines += [f"TEMPLATE {self.template}", f"RENDERER {self.dialect.renderer}", f"PARSER {self.dialect.parser}"]

@@ -16,6 +16,7 @@ from edgekit.convert.whole_file import WholeFile
 from edgekit.engine.check import check_model, check_projector, trained_context
 from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import Header, read_header
+from edgekit.gguf_parts import further_parts
 from edgekit.toml import read_toml
 
 _GEMMA4 = "gemma4"
@@ -88,6 +89,7 @@ def modelfile_for(
     return Modelfile(
         model=_seen_from(folder, model.path),
         projector=_seen_from(folder, projector) if projector else None,
+        parts=tuple(_seen_from(folder, path) for path in further_parts(model)),
         dialect=dialect(model.keys, model.text(Keys.Tokenizer.CHAT_TEMPLATE), think=think),
         drafter=_seen_from(folder, drafter) if drafter else None,
         system=system,

@@ -49,7 +49,7 @@ def create(
     version = ollama.version()
     _check_version(version, modelfile.requires)
     request: dict[str, Any] = {"model": name, "files": {}, "requires": modelfile.requires}
-    for path in filter(None, (modelfile.model, modelfile.projector)):
+    for path in modelfile.files:
         request["files"] |= _pushed(ollama, folder / path, digests, progress)
     if modelfile.drafter:
         request["draft_files"] = _pushed(ollama, folder / modelfile.drafter, digests, progress)
@@ -61,7 +61,8 @@ def create(
     request["parameters"] = _typed(modelfile.all_parameters())
     ollama.create(request, progress)
     shown = ollama.show(name)
-    return Created(name, version, tuple(shown.get("capabilities") or ()), tuple(_differences(request, shown)))
+    differences = (*_differences(request, shown), *_missing(_kept(modelfile, request), shown))
+    return Created(name, version, tuple(shown.get("capabilities") or ()), differences)
 
 
 def _pushed(ollama: Ollama, path: Path, digests: Mapping[Path, str], progress: Progress) -> dict[str, str]:
@@ -103,11 +104,7 @@ def _differences(request: Mapping[str, Any], shown: Mapping[str, Any]) -> Iterat
     for key in ("system", "template", "requires"):
         if key in request and shown.get(key) != request[key]:
             yield f"{key} is {shown.get(key)!r} and not {request[key]!r}"
-    # Ollama does not quote a text in a way that it could read again.
-    modelfile = str(shown.get("modelfile", ""))
-    for key in ("system", "template"):
-        modelfile = modelfile.replace(str(shown.get(key) or ""), "", 1) if shown.get(key) else modelfile
-    lines = read(modelfile)
+    lines = _instructions(shown)
     for key in ("renderer", "parser"):
         line = next((value for name, value in lines if name == key.upper()), None)
         if key in request and line != request[key]:
@@ -116,7 +113,6 @@ def _differences(request: Mapping[str, Any], shown: Mapping[str, Any]) -> Iterat
     for name, wanted in request["parameters"].items():
         if not _same(found.get(name), wanted):
             yield f"PARAMETER {name} is {found.get(name)} and not {wanted}"
-    yield from _missing_files(request, [value for name, value in lines if name in ("FROM", "DRAFT")])
 
 
 def _pair(value: str) -> tuple[str, str]:
@@ -134,11 +130,24 @@ def _same(found: object, wanted: object) -> bool:
     return found == wanted
 
 
-def _missing_files(request: Mapping[str, Any], paths: list[str]) -> Iterator[str]:
-    wanted = {**request["files"], **request.get("draft_files", {})}
-    if len(paths) != len(wanted):
-        yield f"it has {len(paths)} files and not {len(wanted)}"
-    # The model itself is rewritten, projector and drafter are kept as they are.
-    for name, digest in list(wanted.items())[1:]:
+def _kept(modelfile: Modelfile, request: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digests of the files that Ollama leaves as they are: the model itself it writes anew."""
+    files = {modelfile.projector: request["files"], modelfile.drafter: request.get("draft_files")}
+    return {path: digests[Path(path).name] for path, digests in files.items() if path and digests}
+
+
+def _missing(kept: Mapping[str, str], shown: Mapping[str, Any]) -> Iterator[str]:
+    paths = [value for name, value in _instructions(shown) if name in ("FROM", "DRAFT")]
+    if len(paths) != 1 + len(kept):
+        yield f"it has {len(paths)} files and not {1 + len(kept)}"
+    for name, digest in kept.items():
         if not any(path.endswith(digest.replace(":", "-")) for path in paths):
             yield f"{name} is not among its files"
+
+
+def _instructions(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
+    modelfile = str(shown.get("modelfile", ""))
+    # Ollama does not quote a text in a way that it could read again.
+    for key in ("system", "template"):
+        modelfile = modelfile.replace(str(shown[key]), "", 1) if shown.get(key) else modelfile
+    return read(modelfile)

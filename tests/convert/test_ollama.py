@@ -18,7 +18,7 @@ import pytest
 from edgekit.convert import ollama_client
 from edgekit.convert.modelfile import Dialect, Modelfile
 from edgekit.convert.ollama_client import NotRunningError, Ollama
-from edgekit.convert.ollama_create import _differences, create, model_name
+from edgekit.convert.ollama_create import _differences, _missing, create, model_name
 from edgekit.convert.progress import silent
 from edgekit.errors import UnsupportedError
 
@@ -179,7 +179,6 @@ def test_a_name_of_nothing_but_signs_is_refused() -> None:
 
 # What Ollama 0.33 (fb30760) showed of a model that was created with these.
 REQUEST = {
-    "files": {"a.gguf": "sha256:11", "mmproj.gguf": "sha256:22"},
     "requires": "0.30.5",
     "renderer": "gemma4-small",
     "parser": "gemma4",
@@ -187,6 +186,7 @@ REQUEST = {
     "system": 'Say "yes"\nand """ no""" not',
     "parameters": {"stop": ["a b", '"q"'], "top_p": 0.95, "top_k": 64, "num_ctx": 512, "use_mmap": False},
 }
+KEPT = {"mmproj.gguf": "sha256:22"}
 SHOWN = {
     "system": REQUEST["system"],
     "template": "{{ .Prompt }}",
@@ -214,6 +214,7 @@ PARAMETER use_mmap false
 
 def test_what_was_asked_for_is_what_is_there() -> None:
     assert list(_differences(REQUEST, SHOWN)) == []
+    assert list(_missing(KEPT, SHOWN)) == []
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,8 @@ def test_what_was_asked_for_is_what_is_there() -> None:
     ],
 )
 def test_what_is_otherwise_is_named(change: Callable[[str], str], said: str) -> None:
-    found = list(_differences(REQUEST, SHOWN | {"modelfile": change(SHOWN["modelfile"])}))
+    shown = SHOWN | {"modelfile": change(SHOWN["modelfile"])}
+    found = [*_differences(REQUEST, shown), *_missing(KEPT, shown)]
     assert any(line.startswith(said) for line in found), found
 
 

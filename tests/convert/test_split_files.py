@@ -12,6 +12,7 @@ from gguf import GGMLQuantizationType
 from one_line import assert_one_line_error
 from oracles.gguf_compare import differences
 from oracles.llama_converter import llama_convert
+from oracles.ollama_grammar import parse
 
 from edgekit import paths
 from edgekit.convert.general import OWN_KEYS
@@ -41,7 +42,7 @@ def test_parts_are_those_of_llama_cpps_converter(quantization: str, checkpoint: 
     source = checkpoint("tiny")
     llama_convert(source, tmp_path / "theirs", [quantization], options=["--split-max-size", str(LIMIT)])
     job = ConvertJob(source, tmp_path / "ours", (), (quantization,), "none", split_size=LIMIT)
-    ours = [output.path for output in convert(job).outputs]
+    ours = [output.path for output in convert(job).outputs if output.kind == "text"]
     theirs = sorted((tmp_path / "theirs").iterdir())
     assert len(ours) > 3
     assert [path.name.removeprefix(f"{source.name}-") for path in ours] == [path.name for path in theirs]
@@ -49,17 +50,24 @@ def test_parts_are_those_of_llama_cpps_converter(quantization: str, checkpoint: 
         assert differences(one, other, allowed=frozenset(OWN_KEYS)) == [], one.name
 
 
-def test_the_files_are_listed_and_ollama_is_offered_none(checkpoint: Made, tmp_path: Path, edgekit: Command) -> None:
+def test_the_files_are_listed_and_ollama_is_told_of_all(checkpoint: Made, tmp_path: Path, edgekit: Command) -> None:
     asked = ["--name", "x", "--split-size", "300K", "--quant", "F16", "--json"]
     found = json.loads(edgekit("convert", checkpoint("tiny"), "--out", tmp_path, *asked).stdout)
     names = [Path(output["path"]).name for output in found["outputs"]]
-    count = len(names) - 1
+    count = len(names) - 2
     assert names == [
         *(f"x-F16-{number:05d}-of-{count:05d}.gguf" for number in range(1, count + 1)),
         "mmproj-x-BF16.gguf",
+        "Modelfile",
     ]
     assert {path.name for path in tmp_path.iterdir()} == set(names)
-    assert "Ollama reads no model in parts" in found["warnings"][0]
+    lines = parse((tmp_path / "Modelfile").read_text(encoding="utf-8"))
+    assert [value for name, value in lines if name == "FROM"] == [f"./{name}" for name in names[:-1]]
+    inspected = json.loads(edgekit("inspect", tmp_path / "Modelfile", "--json").stdout)
+    assert [problem["name"] for problem in inspected["problems"] if problem["name"] == "damaged"] == []
+    again = edgekit("modelfile", tmp_path / names[0], "--out", tmp_path / "again")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "again").read_text(encoding="utf-8") == (tmp_path / "Modelfile").read_text(encoding="utf-8")
 
 
 def test_what_fits_into_one_file_is_one(checkpoint: Made, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from edgekit.convert.modelfile_grammar import read
 from edgekit.convert.ollama import dialect
 from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import read_header
+from edgekit.gguf_parts import is_further_part
 from edgekit.hardware.problem import Problem
 
 _LONGEST = 1 << 20
@@ -65,7 +66,9 @@ def _of_files(folder: Path, instructions: list[tuple[str, str]], reports: list[R
         target = folder / Path(value).expanduser()
         if target.is_file():
             try:
-                reports.append(inspect_gguf(target))
+                # Looked at together with the first part.
+                if not is_further_part(read_header(target)):
+                    reports.append(inspect_gguf(target))
             except FileError as problem:
                 yield Problem("damaged", str(problem))
         elif target.is_dir():
