@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,8 +74,12 @@ def check_memory(plan: Plan) -> None:
 
 
 def _loaded(files: list[Output]) -> int:
-    texts = [file.bytes for file in files if file.kind == "text"]
-    return max(texts, default=0) + sum(file.bytes for file in files if file.kind == "projector")
+    # A model may be in parts.
+    models: Counter[str | None] = Counter()
+    for file in files:
+        if file.kind == "text":
+            models[file.quantization] += file.bytes
+    return max(models.values(), default=0) + sum(file.bytes for file in files if file.kind == "projector")
 
 
 def _type_of(directory: Path) -> str:
