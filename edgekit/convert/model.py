@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Any, Literal
 
 from gguf import Keys
 
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import Checkpoint, read_json
+from edgekit.convert.mixture import PROJECTOR_QUANTIZATIONS, check_quantization
 from edgekit.convert.plan import TensorPlan
 from edgekit.errors import UnsupportedError
 
@@ -21,6 +23,8 @@ class Model(ABC):
     # The tensors of the two files; the projector has none where the checkpoint has no towers.
     text: list[TensorPlan]
     projector: list[TensorPlan]
+    # Quantizations of the projector that end llama.cpp's process when it sees a picture.
+    unseen: Collection[str] = ()
     # What the files will lack, each in a sentence.
     warnings: list[str]
 
@@ -54,6 +58,20 @@ class Model(ABC):
     def has_template(self) -> bool:
         """Say whether the checkpoint brings a chat template, without which nobody can talk to the model."""
         return Keys.Tokenizer.CHAT_TEMPLATE in self.text_metadata()
+
+    def projector_type(self, asked: str, source: str) -> str:
+        """Return the projector's quantization; `auto` is the checkpoint's own type, or the nearest that is usable.
+
+        Raises UnsupportedError for one that edgekit does not make, or for which llama.cpp has no kernels.
+        """
+        if asked == "auto":
+            return source if source not in self.unseen else "F16"
+        name = check_quantization(asked, PROJECTOR_QUANTIZATIONS)
+        if name in self.unseen:
+            raise UnsupportedError(
+                f"llama.cpp cannot compute with a {name} projector of this model: choose F16 or Q8_0"
+            )
+        return name
 
     def check_own_tokenizer(self) -> None:
         """Raise UnsupportedError where an adapter brings a tokenizer: its tokens are no part of tokenizer.model."""

@@ -50,12 +50,12 @@ def test_the_width_of_a_head_in_27b_is_the_models_by_its_heads(checkpoint: Made,
 def test_what_an_adapter_does_to_a_tower_that_is_not_written_is_said(checkpoint: Made, tmp_path: Path) -> None:
     base = copied(checkpoint("gemma3n"), tmp_path / "model")
     weights = load_file(base / "model.safetensors")
-    weights["model.embed_vision.embedding_projection.weight"] = torch.ones(96, 8, dtype=torch.bfloat16)
+    weights["model.embed_audio.embedding_projection.weight"] = torch.ones(96, 8, dtype=torch.bfloat16)
     save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": 2}))
-    key = "base_model.model.model.embed_vision.embedding_projection.lora_{}.weight"
+    key = "base_model.model.model.embed_audio.embedding_projection.lora_{}.weight"
     save_file(
         {key.format("A"): torch.ones(2, 8), key.format("B"): torch.ones(96, 2)}, adapter / "adapter_model.safetensors"
     )
@@ -63,6 +63,6 @@ def test_what_an_adapter_does_to_a_tower_that_is_not_written_is_said(checkpoint:
     assert {(entry.status, entry.reason) for entry in result.ledger} == {
         ("ineffective", "it belongs to a tower, and no projector is written")
     }
-    assert [line for line in result.warnings if line.startswith("no projector")]
+    assert [line for line in result.warnings if line.startswith("no ears")]
     merged = convert(ConvertJob(base, tmp_path / "merged", (adapter,), to="safetensors"))
     assert {entry.status for entry in merged.ledger} == {"merged"}

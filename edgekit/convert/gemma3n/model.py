@@ -1,4 +1,4 @@
-"""A Gemma 3n checkpoint's language model as tensors to write and the metadata that goes with them."""
+"""A Gemma 3n checkpoint as two lists of tensors to write and the metadata that goes with them."""
 
 from __future__ import annotations
 
@@ -10,36 +10,46 @@ from gguf import Keys
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import Checkpoint
 from edgekit.convert.gemma3.tokenizer import Tokenizer
-from edgekit.convert.gemma3n import text
+from edgekit.convert.gemma3n import text, vision
 from edgekit.convert.gemma3n.config import TextConfig, read_config
 from edgekit.convert.model import Model
 from edgekit.convert.names import plain_name
 from edgekit.convert.plan import TensorPlan
+from edgekit.convert.section import Section
 from edgekit.convert.tables import Part
 
-_TOWERS = ("vision_tower.", "embed_vision.", "audio_tower.", "embed_audio.")
-_BLIND = "no projector: edgekit converts Gemma 3n's language model only; llama.cpp's converter makes one with --mmproj"
+_VISION = ("vision_tower.", "embed_vision.")
+_AUDIO = ("audio_tower.", "embed_audio.")
+_DEAF = "no ears: llama.cpp hears with no Gemma 3n, and its converter has no names for that tower"
 _EMBEDDINGS = "embed_tokens.weight"
 _OUTPUT = "lm_head.weight"
 
 
 class Gemma3n(Model):
-    """The language model of E2B or E4B of Gemma 3n.
+    """E2B or E4B of Gemma 3n, without ears.
 
     Raises UnsupportedError for what llama.cpp cannot hold, FileError for an incomplete checkpoint.
     """
+
+    # ggml computes depthwise convolutions by F16 kernels only, and Q8_0 leaves those at F16.
+    unseen = ("F32", "BF16")
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__(checkpoint)
         self.config = read_config(checkpoint.config)
         self.tokenizer = Tokenizer(checkpoint.directory, checkpoint.config, self.config.vocabulary)
-        weights = checkpoint.weights.values()
-        towers = [weight for weight in weights if plain_name(weight.name).startswith(_TOWERS)]
-        self.warnings = [_BLIND] if towers else []
-        part = Part(text.expected(self.config), [one for one in weights if one not in towers], text.ARCHITECTURE)
+        weights = [(plain_name(weight.name), weight) for weight in checkpoint.weights.values()]
+        eyes = [weight for name, weight in weights if name.startswith(_VISION)]
+        inside = [weight for name, weight in weights if not name.startswith((*_VISION, *_AUDIO))]
+        self.warnings = [_DEAF] if len(weights) > len(eyes) + len(inside) else []
+        part = Part(text.expected(self.config), inside, text.ARCHITECTURE)
         part.check()
         self.text = _plans(part, self.config)
-        self.projector = []
+        self._vision = Section("config.json", checkpoint.config).section("vision_config", vision.DEFAULTS)
+        stem = next((weight.height for name, weight in weights if name == vision.STEM_BIAS), 0)
+        found = vision.expected(self._vision, self.config.hidden_size, stem) if self._vision else {}
+        self._eyes = Part(found, eyes, "projector for Gemma 3n")
+        self.projector = self._eyes.plans
 
     @property
     def shared_kv(self) -> dict[str, str]:
@@ -50,11 +60,12 @@ class Gemma3n(Model):
 
     @property
     def has_projector(self) -> bool:
-        """Say that there are no towers that become a projector."""
-        return False
+        """Say whether there is a vision tower that becomes a projector."""
+        return self._vision is not None and bool(self.projector)
 
     def check_towers(self) -> None:
-        """Do nothing: the towers are not converted."""
+        """Raise FileError where the tower is not MobileNetV5: llama.cpp would crash on the file."""
+        self._eyes.check()
 
     def text_metadata(self) -> dict[str, keys.Value]:
         """Return architecture, shape, tokenizer and template."""
@@ -63,8 +74,10 @@ class Gemma3n(Model):
         return {**architecture, **text.metadata(self.config), **self.tokenizer.metadata}
 
     def projector_metadata(self) -> dict[str, keys.Value]:
-        """Return nothing: there is no projector."""
-        return {}
+        """Return the projector's architecture and shape."""
+        assert self._vision is not None
+        made = vision.metadata(self._vision, self.config.hidden_size, self.image_processor())
+        return {Keys.General.ARCHITECTURE: keys.text("clip"), **made}
 
 
 def _plans(part: Part, config: TextConfig) -> list[TensorPlan]:
