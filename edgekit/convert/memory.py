@@ -44,7 +44,8 @@ class Budget:
 def budget(total: int, tasks: Sequence[Task], kept: int) -> Budget:
     """Return the budget for tasks beside `kept` bytes; raises DoesNotFitError where the largest does not fit in it."""
     base = anonymous_memory() + kept + _STARTED + threads() * _FOR_EACH_THREAD
-    least = base + max((task.memory for task in tasks), default=0)
+    # Reading a large vocabulary has taken its share already.
+    least = max(base + max((task.memory for task in tasks), default=0), _used_so_far())
     if total < least:
         # A little more than needed: the process itself is never exactly as large again.
         enough = -(-(least + 8 * _MIB) // 1_000_000)
@@ -61,6 +62,14 @@ def anonymous_memory() -> int:
         import psutil
 
         return int(psutil.Process().memory_info().rss)
+
+
+def _used_so_far() -> int:
+    try:
+        # The kernel keeps the peak of all memory alone; what is mapped from files hardly changes.
+        return _status("VmHWM:") - _status("RssFile:") - _status("RssShmem:")
+    except (OSError, StopIteration):
+        return 0
 
 
 def peak_memory() -> int:

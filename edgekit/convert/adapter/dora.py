@@ -13,7 +13,7 @@ from edgekit.convert.checkpoint import Weight
 from edgekit.convert.safetensors import Doubles, Floats
 
 # Values that are summed at once.
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
