@@ -73,15 +73,6 @@ class Model(ABC):
             )
         return name
 
-    def check_own_tokenizer(self) -> None:
-        """Raise UnsupportedError where an adapter brings a tokenizer: its tokens are no part of tokenizer.model."""
-        folder = self.checkpoint.tokenizer_directory
-        if folder != self.checkpoint.directory:
-            raise UnsupportedError(
-                f"{folder} adds tokens, which edgekit cannot put into the tokenizer of this model's GGUF: "
-                "merge it with --to safetensors"
-            )
-
     def image_processor(self) -> dict[str, Any]:
         """Read the image processor's settings; transformers 5 nests them in the processor's."""
         found: dict[str, Any] = {}

@@ -28,6 +28,7 @@ KINDS: dict[str, dict[str, dict[str, Any]]] = {
         "embedders": {"target_modules": EMBEDDERS, "bias": "all"},
         "embedders, dora": {"target_modules": EMBEDDERS, "use_dora": True, "use_rslora": True},
         "whole embedder": {"modules_to_save": ["embed_vision", "embed_audio"]},
+        "whole projection": {"modules_to_save": ["multimodal_embedder"]},
         "all linear": {"target_modules": "all-linear"},
         "tokens": {"trainable_token_indices": [3, 319]},
     },

@@ -15,6 +15,7 @@ from edgekit.convert.adapter.ledger import LedgerEntry
 from edgekit.convert.adapter.refused import RefusedError
 from edgekit.convert.adapter.settings import CONFIG, Settings
 from edgekit.convert.adapter.tensors import EMBEDDINGS, HEAD, Tensors
+from edgekit.convert.names import plain_name
 from edgekit.convert.safetensors import SafetensorsFile
 from edgekit.errors import AdapterError, FileError
 
@@ -142,9 +143,10 @@ class Adapter:
     def _check_complete(self) -> None:
         """Raise AdapterError where the settings speak of trained weights that the file does not hold."""
         keys = [key for halves in self.places.values() for key in halves.values()]
-        whole = [f".{key.path}." for key in keys if key.role == Role.whole]
+        whole = [f".{name}." for key in keys if key.role == Role.whole for name in (key.path, key.plain)]
         for name in self.settings.saved_modules:
-            if not any(f".{name}." in path for path in whole):
+            # What is tied to a module peft names too, as another class of the model would.
+            if not any(f".{one}." in path for path in whole for one in (name, plain_name(name))):
                 raise AdapterError(
                     f"{self.directory}: {CONFIG}'s modules_to_save names {name}, which the file lacks: save it again"
                 )

@@ -10,7 +10,6 @@ from edgekit.convert.adapter.appended import Appended
 from edgekit.convert.adapter.changes import Change, Tokens, Whole
 from edgekit.convert.adapter.directory import Adapter
 from edgekit.convert.adapter.keys import Key, Role
-from edgekit.convert.adapter.tensors import EMBEDDINGS, HEAD
 from edgekit.convert.checkpoint import Checkpoint, Weight
 from edgekit.convert.names import plain_name
 from edgekit.errors import AdapterError
@@ -51,11 +50,14 @@ def grow(checkpoint: Checkpoint, adapters: Sequence[Adapter]) -> None:
 
 
 def _complete(found: dict[str, tuple[Adapter, int]], weights: Mapping[str, Weight]) -> None:
-    """Add the embeddings or the output layer where only one of them grows: each token has a row in both."""
-    both = [name for name in weights if plain_name(name) in (EMBEDDINGS, HEAD)]
-    grown = next((found[name] for name in both if name in found), None)
-    if grown is not None:
-        found |= {name: grown for name in both if name not in found}
+    """Add the tables that an adapter does not speak of: each token has a row in all of them.
+
+    transformers resizes them together, embeddings per layer too.
+    """
+    adapter, height = max(found.values(), key=lambda one: one[1])
+    for name, weight in weights.items():
+        if plain_name(name).removesuffix(".weight") in _TABLES and name not in found and weight.own_height < height:
+            found[name] = adapter, height
 
 
 def check_filled(name: str, weight: Weight, changes: Sequence[Change]) -> None:
@@ -71,8 +73,8 @@ def check_filled(name: str, weight: Weight, changes: Sequence[Change]) -> None:
     if filled.issuperset(range(weight.own_height, weight.grown)):
         return
     raise AdapterError(
-        f"the adapter adds tokens, and does not hold their rows of {name}: save it with embed_tokens and lm_head in "
-        "modules_to_save, or with trainable_token_indices for all new tokens"
+        f"the adapter adds tokens, and does not hold their rows of {name}: save it with all tables of tokens in "
+        f"modules_to_save ({', '.join(_TABLES)}), or with trainable_token_indices for all new tokens"
     )
 
 

@@ -10,7 +10,7 @@ from edgekit.convert import keys
 from edgekit.convert.checkpoint import Checkpoint
 from edgekit.convert.gemma3 import text, vision
 from edgekit.convert.gemma3.config import read_config
-from edgekit.convert.gemma3.tokenizer import Tokenizer
+from edgekit.convert.gemma3.tokenizer import Tokenizer, added_tokens
 from edgekit.convert.model import Model
 from edgekit.convert.names import plain_name
 from edgekit.convert.tables import Part
@@ -28,7 +28,7 @@ class Gemma3(Model):
         super().__init__(checkpoint)
         self.config = read_config(checkpoint.config)
         shape = self.config.text
-        self.tokenizer = Tokenizer(checkpoint.directory, checkpoint.config, shape.vocabulary)
+        self.tokenizer = Tokenizer(checkpoint.directory, checkpoint.config, shape.vocabulary, added_tokens(checkpoint))
         weights = checkpoint.weights.values()
         towers = [weight for weight in weights if plain_name(weight.name).startswith(_TOWERS)]
         part = Part(text.expected(shape), [weight for weight in weights if weight not in towers], text.ARCHITECTURE)
@@ -55,7 +55,6 @@ class Gemma3(Model):
 
     def text_metadata(self) -> dict[str, keys.Value]:
         """Return architecture, shape, tokenizer and template."""
-        self.check_own_tokenizer()
         architecture = {Keys.General.ARCHITECTURE: keys.text(text.ARCHITECTURE)}
         return {**architecture, **text.metadata(self.config.text), **self.tokenizer.metadata}
 

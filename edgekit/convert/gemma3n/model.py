@@ -9,7 +9,7 @@ from gguf import Keys
 
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import Checkpoint
-from edgekit.convert.gemma3.tokenizer import Tokenizer
+from edgekit.convert.gemma3.tokenizer import Tokenizer, added_tokens
 from edgekit.convert.gemma3n import text, vision
 from edgekit.convert.gemma3n.config import TextConfig, read_config
 from edgekit.convert.model import Model
@@ -37,7 +37,9 @@ class Gemma3n(Model):
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__(checkpoint)
         self.config = read_config(checkpoint.config)
-        self.tokenizer = Tokenizer(checkpoint.directory, checkpoint.config, self.config.vocabulary)
+        self.tokenizer = Tokenizer(
+            checkpoint.directory, checkpoint.config, self.config.vocabulary, added_tokens(checkpoint)
+        )
         weights = [(plain_name(weight.name), weight) for weight in checkpoint.weights.values()]
         eyes = [weight for name, weight in weights if name.startswith(_VISION)]
         inside = [weight for name, weight in weights if not name.startswith((*_VISION, *_AUDIO))]
@@ -69,7 +71,6 @@ class Gemma3n(Model):
 
     def text_metadata(self) -> dict[str, keys.Value]:
         """Return architecture, shape, tokenizer and template."""
-        self.check_own_tokenizer()
         architecture = {Keys.General.ARCHITECTURE: keys.text(text.ARCHITECTURE)}
         return {**architecture, **text.metadata(self.config), **self.tokenizer.metadata}
 

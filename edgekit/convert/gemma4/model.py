@@ -78,7 +78,7 @@ class Gemma4(Model):
         return made
 
     def _check_added_tokens(self, part: Part) -> None:
-        """Raise FileError where an adapter adds tokens and its tokenizer or a second table has another number."""
+        """Raise FileError where an adapter adds tokens and its tokenizer has more of them."""
         rows, tokens = part.weights[text.EMBEDDINGS].height, len(self.tokenizer.tokens)
         if self.checkpoint.tokenizer_directory == self.checkpoint.directory:
             return
@@ -86,12 +86,6 @@ class Gemma4(Model):
             raise FileError(
                 f"{self.tokenizer.directory / 'tokenizer.json'} has {tokens} tokens, and the adapter's embeddings have "
                 f"{rows}: copy the tokenizer that it was trained with"
-            )
-        per_layer = part.weights.get(text.PER_LAYER_EMBEDDINGS)
-        if per_layer is not None and per_layer.height < rows:
-            raise FileError(
-                f"{self.checkpoint.tokenizer_directory} adds tokens, and does not hold their rows of {per_layer.name}: "
-                "train it again with embed_tokens_per_layer in modules_to_save too"
             )
 
     def _suppressed(self) -> list[int]:

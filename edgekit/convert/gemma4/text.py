@@ -15,12 +15,11 @@ from edgekit.convert.plan import TensorPlan
 from edgekit.convert.tables import Expected, Part, Row, Sizes, expect, expect_layer
 
 EMBEDDINGS = "embed_tokens.weight"
-PER_LAYER_EMBEDDINGS = "embed_tokens_per_layer.weight"
 _ROWS = {
     EMBEDDINGS: Row("token_embd.weight", "* hidden"),
     # Only where a checkpoint has an output matrix of its own.
     "lm_head.weight": Row("output.weight", "* hidden"),
-    PER_LAYER_EMBEDDINGS: Row("per_layer_token_embd.weight", "* stacked"),
+    "embed_tokens_per_layer.weight": Row("per_layer_token_embd.weight", "* stacked"),
     "per_layer_model_projection.weight": Row("per_layer_model_proj.weight", "stacked hidden"),
     "per_layer_projection_norm.weight": Row("per_layer_proj_norm.weight", "per_layer"),
     "norm.weight": Row("output_norm.weight", "hidden"),
