@@ -15,7 +15,7 @@ def show(made: Verification) -> None:
     output.show("")
     output.show(f"{made.file.name} in llama.cpp, beside {made.against}:")
     output.show(_table(made))
-    most = max(made.questions, key=lambda one: one.divergence.mean)
+    most = max(made.questions, key=lambda one: one.divergence.mean or 0.0)
     output.pairs([("question", _asked(most)), ("before", most.before), ("after", most.after)])
     if made.peft:
         output.show(_peft(made, made.peft))
@@ -49,6 +49,8 @@ def _cells(found: Divergence) -> tuple[str, str, str]:
     return _nats(found.mean), _nats(found.largest), f"{found.same_top} of {found.tokens}"
 
 
-def _nats(value: float) -> str:
+def _nats(value: float | None) -> str:
+    if value is None:
+        return "no number"
     # Rounding alone makes 1e-7.
     return f"{value:.3f}" if value >= 0.01 else f"{value:.1g}"

@@ -90,9 +90,10 @@ class TestProof:
     def test_without_an_adapter_it_shows_what_quantization_costs(self, tmp_path: Path) -> None:
         found = verified(ConvertJob(PICO, tmp_path, (), ("Q2_K",)), *ONE)
         assert found.against == "the checkpoint at BF16"
-        assert 1e-4 < found.all.mean < 3
+        # Ten times what rounding makes of it, and more.
+        assert 1e-6 < found.all.mean < 3
         assert found.peft is not None
-        assert found.peft.base.mean < 1e-4 < found.peft.file.mean
+        assert found.peft.base.mean < 1e-6 < found.peft.file.mean
         assert found.problem is None
 
     @pytest.mark.usefixtures("alone")
@@ -247,6 +248,11 @@ def test_divergences_are_those_of_the_formula() -> None:
     assert found.largest == pytest.approx(np.max(each), rel=1e-5)
     assert found.same_top == int(np.sum(ours.argmax(-1) == theirs.argmax(-1)))
     assert together([found, found]).mean == pytest.approx(found.mean)
+    # What the base cannot say counts nothing; what is no number is none.
+    more = np.pad(log_probabilities(ours), ((0, 0), (0, 7)), constant_values=-50)
+    assert divergence(log_probabilities(theirs), more).mean == pytest.approx(found.mean)
+    ours[2, 3] = np.nan
+    assert together([found, divergence(log_probabilities(theirs), log_probabilities(ours))]).mean is None
 
 
 def test_the_base_of_a_quantized_fine_tune_is_quantized_as_it_is(tmp_path: Path) -> None:

@@ -13,11 +13,14 @@ Doubles = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Divergence:
-    """Kullback-Leibler divergences of one model's distributions from another's, in nats, over some tokens."""
+    """Kullback-Leibler divergences of one model's distributions from another's, in nats, over some tokens.
+
+    None where a model computes no numbers.
+    """
 
     tokens: int
-    mean: float
-    largest: float
+    mean: float | None
+    largest: float | None
     # How often the likeliest token is the same.
     same_top: int
 
@@ -32,17 +35,23 @@ def log_probabilities(logits: Floats) -> Floats:
 
 def divergence(base: Floats, other: Floats) -> Divergence:
     """Compare distributions, given as logarithms of shape (tokens, vocabulary): KL(base || other)."""
-    each = [_row(one, two) for one, two in zip(base, other, strict=True)]
+    # An adapter may add tokens: the base never says them.
+    known = min(base.shape[-1], other.shape[-1])
+    each = [_row(one[:known], two[:known]) for one, two in zip(base, other, strict=True)]
     same = int(np.sum(base.argmax(axis=-1) == other.argmax(axis=-1)))
+    if not np.isfinite(each).all():
+        return Divergence(len(each), None, None, same)
     return Divergence(len(each), float(np.mean(each)), float(np.max(each)), same)
 
 
 def together(parts: list[Divergence]) -> Divergence:
     """Return what several divergences amount to over all their tokens."""
-    tokens = sum(part.tokens for part in parts)
-    mean = sum(part.mean * part.tokens for part in parts) / max(tokens, 1)
-    largest = max((part.largest for part in parts), default=0.0)
-    return Divergence(tokens, mean, largest, sum(part.same_top for part in parts))
+    tokens, same = sum(part.tokens for part in parts), sum(part.same_top for part in parts)
+    means = [part.mean * part.tokens for part in parts if part.mean is not None]
+    largest = [part.largest for part in parts if part.largest is not None]
+    if len(means) < len(parts) or not tokens:
+        return Divergence(tokens, None, None, same)
+    return Divergence(tokens, sum(means) / tokens, max(largest), same)
 
 
 def _row(base: Floats, other: Floats) -> float:
