@@ -76,9 +76,7 @@ class SafetensorsFile:
         if not 0 <= start <= stop <= height:
             raise IndexError(f"rows {start} to {stop} of {height}")
         data = self.read(entry.begin + start * width * dtype.itemsize, (stop - start) * width * dtype.itemsize)
-        # Widening bf16 with a shift is several times faster than a cast through ml_dtypes.
-        values = _widen(data) if entry.dtype == "BF16" else np.frombuffer(data, dtype).astype(np.float32)
-        return values.reshape(stop - start, *entry.shape[1:])
+        return np.frombuffer(data, dtype).astype(np.float32).reshape(stop - start, *entry.shape[1:])
 
     def dtype(self, name: str) -> npt.DTypeLike:
         """Return a tensor's numpy dtype; raises UnsupportedError where it is no 16-bit or 32-bit float."""
@@ -155,9 +153,3 @@ def _length(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= sys.maxsize:
         raise ValueError
     return value
-
-
-def _widen(data: bytes) -> Floats:
-    wide = np.frombuffer(data, np.uint16).astype(np.uint32)
-    wide <<= 16
-    return wide.view(np.float32)

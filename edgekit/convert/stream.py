@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -42,33 +43,33 @@ class Block(Task):
     start: int
     stop: int
 
-    @property
+    @cached_property
     def plan(self) -> TensorPlan:
         """The tensor."""
         return self.group.plans[self.index]
 
-    @property
+    @cached_property
     def types(self) -> tuple[Type, ...]:
         """What it becomes in each file."""
         return tuple(target.tensors[self.index].type for target in self.group.targets)
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """See Task."""
         return sum(weight.bytes for weight in self.plan.weights) * (self.stop - self.start) // self.plan.height
 
-    @property
+    @cached_property
     def memory(self) -> int:
         """See Task."""
         return self.bytes + self._values * (_PLAIN + (_MERGED if self._is_merged else 0)) + self.made
 
-    @property
+    @cached_property
     def made(self) -> int:
         """See Task."""
         width = self.plan.shape[-1]
         return sum(row_bytes(type, width) for type in self.types) * (self._values // width)
 
-    @property
+    @cached_property
     def kind(self) -> Hashable:
         """See Task."""
         weighted = tuple(self.plan.name in target.importance for target in self.group.targets)
@@ -83,11 +84,11 @@ class Block(Task):
         pairs = zip(self.types, self.group.targets, strict=True)
         return Pieces([quantize(type, rows, self._importance(target)) for type, target in pairs], too_large)
 
-    @property
+    @cached_property
     def _values(self) -> int:
         return math.prod(self.plan.shape[1:]) * (self.stop - self.start)
 
-    @property
+    @cached_property
     def _is_merged(self) -> bool:
         return any(self.merging.touches(weight.name) for weight in self.plan.weights)
 
