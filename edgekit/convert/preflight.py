@@ -13,8 +13,10 @@ from edgekit.convert.tasks import Task, in_order, threads
 
 # How often a kind of task is tried: other programs run too, and the middle one of three is not thrown far by them.
 _TRIALS = 3
+# Tasks in a trial, for each thread: starting the threads must not count for much.
+_TRIED = 2
 # A kind is tried only where it is this many times as much work as all its trials.
-_WORTH = 16
+_WORTH = 8
 # With fewer bytes to read, starting a task takes longer than the work.
 _SMALL = 1 << 16
 
@@ -45,14 +47,14 @@ def tell_nobody(preflight: Preflight) -> None:
 def expected_seconds(tasks: Sequence[Task], room: int) -> float | None:
     """Return how long tasks will take, by doing a few of each kind; None where there are too few to tell.
 
-    The trial takes at most a sixteenth of the time, and a fraction of a second for all but the slowest quantizations.
+    Trying takes at most an eighth of the time, and a fraction of a second for all but the slowest quantizations.
     """
     kinds: dict[Hashable, list[Task]] = defaultdict(list)
     for task in tasks:
         if task.bytes >= _SMALL:
             kinds[task.kind].append(task)
     seconds = tried = 0.0
-    count = threads()
+    count = threads() * _TRIED
     for found in kinds.values():
         if len(found) >= _WORTH * _TRIALS * count:
             amount = sum(task.bytes for task in found)
@@ -64,7 +66,7 @@ def expected_seconds(tasks: Sequence[Task], room: int) -> float | None:
 
 
 def _rates(tasks: Sequence[Task], count: int, room: int) -> Iterator[float]:
-    """Yield the seconds for each byte read, with all threads at work, in several places."""
+    """Yield the seconds for each byte read, in several places, as `count` tasks take them."""
     for trial in range(_TRIALS):
         begin = (2 * trial + 1) * len(tasks) // (2 * _TRIALS)
         sample = tasks[begin : begin + count]
