@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from edgekit.convert.checkpoint import INDEX, Checkpoint, read_json
+from edgekit.errors import FileError
 
 CONFIG = "config.json"
 _PATTERNS = ("*.json", "*.jinja", "*.model", "*.txt", "README.md", "LICENSE*", "NOTICE*")
@@ -26,14 +28,22 @@ class Companion:
     source: Path
     text: str | None = None
 
-    @property
+    @cached_property
     def size(self) -> int:
-        """How large it is."""
-        return self.source.stat().st_size if self.text is None else len(self.read())
+        """How large it is when that is first asked for."""
+        return self.source.stat().st_size if self.text is None else len(self.text.encode("utf-8"))
 
     def read(self) -> bytes:
-        """Return what it holds."""
-        return self.source.read_bytes() if self.text is None else self.text.encode("utf-8")
+        """Return what it holds; raises FileError where it is gone, or is not as large as it was."""
+        if self.text is not None:
+            return self.text.encode("utf-8")
+        try:
+            data = self.source.read_bytes()
+        except OSError as problem:
+            raise FileError(f"{self.source} cannot be read any more: {problem.strerror}") from problem
+        if len(data) != self.size:
+            raise FileError(f"{self.source} changed while it was read: convert it again when it is at rest")
+        return data
 
 
 def companions(checkpoint: Checkpoint) -> dict[str, Companion]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from forks import Ended, Forks, strike
+from forks import Ended, Forks, strike, strike_line
 
 from edgekit import paths
 
@@ -27,8 +27,9 @@ ENDS = 6
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A merged checkpoint has many files that are all treated alike.
 STRIDE = {"gguf": 1, "safetensors": 5}
-# More than any conversion does to its folder.
+# More than any conversion does to its folder, and more lines than it runs for that.
 MOST_STEPS = 400
+MOST_LINES = 2000
 Digests = dict[str, str]
 
 
@@ -115,46 +116,42 @@ def test_killed_at_any_moment_it_leaves_whole_files_and_the_next_start_clears_th
     assert complete < KILLS[to]
 
 
-def at_each_step(
-    forks: Forks, to: str, folder: Path, signal: int, earlier: Path | None
-) -> Iterator[tuple[Path, Ended]]:
-    """End a conversion at the things that it does to its folder, until it does no more; yield folders and ends."""
-    for number in range(1, MOST_STEPS, STRIDE[to]):
-        out = folder / f"{signal}-{number}"
-        if earlier:
-            shutil.copytree(earlier, out)
-        done = forks.run(*convert(to, out), first=strike(out, number, signal))
-        yield out, done
-        if done.code == 0:
-            break
-
-
 @pytest.mark.parametrize("to", FORMS)
 def test_killed_between_any_two_steps_it_leaves_whole_files(
     to: str, forks: Forks, finished: dict[str, Finished], tmp_path: Path
 ) -> None:
     states = set()
-    for out, done in at_each_step(forks, to, tmp_path, signal.SIGKILL, finished[to].half):
+    for number in range(1, MOST_STEPS, STRIDE[to]):
+        out = tmp_path / str(number)
+        shutil.copytree(finished[to].half, out)
+        done = forks.run(*convert(to, out), first=strike(out, number, signal.SIGKILL))
         assert done.code in (0, -signal.SIGKILL), done.said
         check_whole(out, LAST[to], finished[to].results)
         states.add(len(digests(out).items() - finished[to].results[1].items()))
         assert forks.run(*convert(to, out)).code == 0
         assert (digests(out), hidden(out)) == (finished[to].results[0], [])
+        if done.code == 0:
+            break
     # Some had given their name to a part of the files, and then to all.
     assert len(states) > 2 or to == "safetensors"
 
 
 @pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
 @pytest.mark.parametrize("to", FORMS)
-def test_told_to_end_between_any_two_steps_it_leaves_all_files_or_nothing(
+def test_told_to_end_between_any_two_lines_it_leaves_all_files_or_nothing(
     to: str, number: signal.Signals, forks: Forks, finished: dict[str, Finished], tmp_path: Path
 ) -> None:
     ends = set()
-    for out, done in at_each_step(forks, to, tmp_path, number, None):
+    # The signals share the lines among them: they are handled alike.
+    for line in range(1 + ENDING.index(number), MOST_LINES, len(ENDING) * STRIDE[to]):
+        out = tmp_path / str(line)
+        done = forks.run(*convert(to, out), first=strike_line(("whole_file.py", "folder.py"), line, number))
         check_ended(done, number)
-        assert hidden(out) == []
-        assert not out.exists() or digests(out) == finished[to].results[0]
+        assert hidden(out) == [], line
+        assert not out.exists() or digests(out) == finished[to].results[0], line
         ends.add((done.code == 0, out.exists()))
+        if done.code == 0:
+            break
     # Ended before the files took their names, while they did, and not at all.
     assert ends == {(False, False), (False, True), (True, True)}
 

@@ -325,7 +325,9 @@ def test_what_is_no_name_for_a_file_is_refused(
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
-FIRST = "base_model.model.model.language_model.layers.0.mlp.up_proj.lora_{}.weight"
+UP = "base_model.model.model.language_model.layers.0.mlp.up_proj."
+FIRST = f"{UP}lora_{{}}.weight"
+FOREIGN = FIRST.format("A").replace("layers.0", "layers.77")
 
 
 def change(key: str, spoil: Callable[[torch.Tensor], torch.Tensor]) -> Damage:
@@ -353,13 +355,26 @@ def rename(folder: Path, old: str, new: str) -> None:
 
 ADAPTERS: dict[str, tuple[Damage, str]] = {
     "foreign key": (lambda folder: rename(folder, "layers.0.", "layers.77."), "layers.77."),
-    "wrong width": (change(FIRST.format("A"), lambda tensor: tensor[:, :50]), "up_proj"),
-    "wrong height": (change(FIRST.format("B"), lambda tensor: tensor[:50]), "up_proj"),
-    "wrong rank": (change(FIRST.format("A"), lambda tensor: tensor[:2]), "up_proj"),
-    "missing half": (lambda folder: rewrite(folder / WEIGHTS, lambda w: w.pop(FIRST.format("B"))), "lora_A"),
-    "NaN": (change(FIRST.format("B"), set_nan), "NaN"),
-    "infinity": (change(FIRST.format("A"), lambda tensor: tensor / 0), "infinity"),
-    "truncated": (lambda folder: cut(folder / WEIGHTS, 0.5), "cut short"),
+    "wrong width": (change(FIRST.format("A"), lambda tensor: tensor[:, :50]), f"{UP}lora_B.weight: its shape"),
+    "wrong height": (change(FIRST.format("B"), lambda tensor: tensor[:50]), f"{UP}lora_B.weight: its shape"),
+    "wrong rank": (change(FIRST.format("A"), lambda tensor: tensor[:2]), f"{UP}lora_A.weight: it has [2] rows"),
+    "missing half": (
+        lambda folder: rewrite(folder / WEIGHTS, lambda w: w.pop(FIRST.format("B"))),
+        f"{UP}lora_A.weight: lora_B",
+    ),
+    "NaN": (change(FIRST.format("B"), set_nan), f"{UP}lora_B.weight holds NaN"),
+    "infinity": (change(FIRST.format("A"), lambda tensor: tensor / 0), f"{UP}lora_A.weight holds NaN or infinity"),
+    "truncated": (lambda folder: cut(folder / WEIGHTS, 0.5), f"{WEIGHTS} is cut short"),
+    "truncated in its header": (lambda folder: cut(folder / WEIGHTS, 0.001), f"{WEIGHTS} is cut short"),
+    "truncated by little": (lambda folder: cut(folder / WEIGHTS, 0.9999), f"{WEIGHTS} is cut short"),
+    "one foreign key": (
+        lambda folder: rewrite(folder / WEIGHTS, lambda w: w.update({FOREIGN: torch.ones(4, 96)})),
+        f"{FOREIGN}: lora_B, its other half, is missing",
+    ),
+    "one foreign weight": (
+        lambda folder: rewrite(folder / WEIGHTS, lambda w: w.update({"foreign.weight": torch.ones(4, 96)})),
+        "foreign.weight: it fits none of the checkpoint's tensors",
+    ),
     "no weights": (lambda folder: (folder / WEIGHTS).unlink(), "missing"),
     "no config": (lambda folder: (folder / CONFIG).unlink(), CONFIG),
     "pickle": (
