@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+# By their plain names: what every model has, and what only those have that part it from the embeddings.
+EMBEDDINGS = "embed_tokens.weight"
+HEAD = "lm_head.weight"
 # Segments that wrap a module without naming it: of compilers, of sharding, of peft, of a clipped layer's inner matrix,
 # and of the 12B model's projection inside transformers.
 _WRAPPERS = frozenset(

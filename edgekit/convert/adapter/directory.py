@@ -14,8 +14,8 @@ from edgekit.convert.adapter.keys import Key, Role, parse
 from edgekit.convert.adapter.ledger import LedgerEntry
 from edgekit.convert.adapter.refused import RefusedError
 from edgekit.convert.adapter.settings import CONFIG, Settings
-from edgekit.convert.adapter.tensors import EMBEDDINGS, HEAD, Tensors
-from edgekit.convert.names import plain_name
+from edgekit.convert.adapter.tensors import Tensors
+from edgekit.convert.names import EMBEDDINGS, HEAD, plain_name
 from edgekit.convert.safetensors import SafetensorsFile
 from edgekit.errors import AdapterError, FileError
 

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from edgekit.convert.checkpoint import Weight
 from edgekit.convert.names import plain_name
 
-HEAD = "lm_head.weight"
-EMBEDDINGS = "embed_tokens.weight"
-
 
 class Tensors:
     """The weights that adapters may change."""

@@ -13,9 +13,9 @@ from dataclasses import replace
 from edgekit.convert.adapter.changes import Change, Untrained
 from edgekit.convert.adapter.directory import Adapter
 from edgekit.convert.adapter.keys import Role
-from edgekit.convert.adapter.tensors import EMBEDDINGS, HEAD, Tensors
+from edgekit.convert.adapter.tensors import Tensors
 from edgekit.convert.checkpoint import Checkpoint
-from edgekit.convert.names import plain_name
+from edgekit.convert.names import EMBEDDINGS, HEAD, plain_name
 
 _PARTED = "parted from the output layer, as it was in training"
 

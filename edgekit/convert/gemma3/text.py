@@ -9,6 +9,7 @@ from gguf import Keys
 
 from edgekit.convert import keys
 from edgekit.convert.gemma3.config import TextConfig
+from edgekit.convert.names import EMBEDDINGS, HEAD
 from edgekit.convert.safetensors import Floats
 from edgekit.convert.tables import Expected, Row, expect, expect_layer
 
@@ -25,9 +26,9 @@ def _norm(name: str, shape: str = "hidden") -> Row:
 
 
 _ROWS = {
-    "embed_tokens.weight": Row("token_embd.weight", "* hidden"),
+    EMBEDDINGS: Row("token_embd.weight", "* hidden"),
     # Only where a checkpoint has an output matrix of its own.
-    "lm_head.weight": Row("output.weight", "* hidden"),
+    HEAD: Row("output.weight", "* hidden"),
     "norm.weight": _norm("output_norm.weight"),
 }
 _LAYER_ROWS = {
@@ -56,7 +57,7 @@ def expected(config: TextConfig) -> dict[str, Expected]:
         "query": config.heads * config.head_dim,
         "kv": config.kv_heads * config.head_dim,
     }
-    found = expect(_ROWS, sizes, ("lm_head.weight",))
+    found = expect(_ROWS, sizes, (HEAD,))
     for layer in range(config.layers):
         found |= expect_layer(_LAYER_ROWS, f"layers.{layer}.", f"blk.{layer}.", sizes)
     return found

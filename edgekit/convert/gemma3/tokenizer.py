@@ -12,14 +12,13 @@ from gguf import GGUFValueType, Keys, TokenType
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import Checkpoint, read_json
 from edgekit.convert.gemma3.sentencepiece import Piece, read_pieces
-from edgekit.convert.names import plain_name
+from edgekit.convert.names import EMBEDDINGS, plain_name
 from edgekit.convert.special_tokens import special_tokens
 from edgekit.convert.template import chat_templates
 from edgekit.errors import FileError, UnsupportedError
 
 _ADVICE = "copy it from the base model"
 _MODEL = "tokenizer.model"
-_EMBEDDINGS = "embed_tokens.weight"
 # Of ids that no token has, and of tokens that were added to the vocabulary.
 _ABSENT, _ADDED = -10_000.0, -1000.0
 # Tokens that belong to control although their files do not say so.
@@ -87,7 +86,7 @@ def added_tokens(checkpoint: Checkpoint) -> dict[str, Any]:
 
     Raises FileError where it is damaged.
     """
-    embeddings = (weight for name, weight in checkpoint.weights.items() if plain_name(name) == _EMBEDDINGS)
+    embeddings = (weight for name, weight in checkpoint.weights.items() if plain_name(name) == EMBEDDINGS)
     known = next((weight.own_height for weight in embeddings if weight.grown is not None), None)
     if known is None:
         return {}

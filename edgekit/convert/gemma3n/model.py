@@ -13,7 +13,7 @@ from edgekit.convert.gemma3.tokenizer import Tokenizer, added_tokens
 from edgekit.convert.gemma3n import text, vision
 from edgekit.convert.gemma3n.config import TextConfig, read_config
 from edgekit.convert.model import Model
-from edgekit.convert.names import plain_name
+from edgekit.convert.names import EMBEDDINGS, HEAD, plain_name
 from edgekit.convert.plan import TensorPlan
 from edgekit.convert.section import Section
 from edgekit.convert.tables import Part
@@ -21,8 +21,6 @@ from edgekit.convert.tables import Part
 _VISION = ("vision_tower.", "embed_vision.")
 _AUDIO = ("audio_tower.", "embed_audio.")
 _DEAF = "no ears: llama.cpp hears with no Gemma 3n, and its converter has no names for that tower"
-_EMBEDDINGS = "embed_tokens.weight"
-_OUTPUT = "lm_head.weight"
 
 
 class Gemma3n(Model):
@@ -57,8 +55,8 @@ class Gemma3n(Model):
     def shared_kv(self) -> dict[str, str]:
         """Names of the weights that are never used, whether they exist or not, and why."""
         reason = "its layer takes keys and values from an earlier layer and never uses its own"
-        embeddings = next(name for name in self.checkpoint.weights if plain_name(name) == _EMBEDDINGS)
-        return {f"{embeddings.removesuffix(_EMBEDDINGS)}{name}": reason for name in text.unused_kv(self.config)}
+        embeddings = next(name for name in self.checkpoint.weights if plain_name(name) == EMBEDDINGS)
+        return {f"{embeddings.removesuffix(EMBEDDINGS)}{name}": reason for name in text.unused_kv(self.config)}
 
     @property
     def has_projector(self) -> bool:
@@ -101,7 +99,7 @@ def _unused(part: Part) -> list[TensorPlan]:
     return [
         TensorPlan(expected.row.name, expected.shape, values=np.zeros(expected.shape, np.float32))
         for name, expected in part.missing()
-        if name != _OUTPUT
+        if name != HEAD
     ]
 
 

@@ -10,37 +10,16 @@ from gguf import GGUFValueType, Keys
 
 from edgekit.convert import keys
 from edgekit.convert.gemma3n.config import TextConfig
+from edgekit.convert.names import HEAD
 from edgekit.convert.tables import Expected, Row, expect, expect_layer
+from edgekit.convert.text_rows import LAYER_ROWS, MODEL_ROWS, OF_KV
 
 ARCHITECTURE = "gemma3n"
 # Matrices that stand one by one in a checkpoint and in one tensor in GGUF, in the order of their numbers.
 STACKS = {"altup_projections.": "altup_proj.weight", "altup_unembed_projections.": "altup_unembd_proj.weight"}
 
-_ROWS = {
-    "embed_tokens.weight": Row("token_embd.weight", "* hidden"),
-    # Only where a checkpoint has an output matrix of its own.
-    "lm_head.weight": Row("output.weight", "* hidden"),
-    "embed_tokens_per_layer.weight": Row("per_layer_token_embd.weight", "* stacked"),
-    "per_layer_model_projection.weight": Row("per_layer_model_proj.weight", "stacked hidden"),
-    "per_layer_projection_norm.weight": Row("per_layer_proj_norm.weight", "per_layer"),
-    "norm.weight": Row("output_norm.weight", "hidden"),
-}
 _LAYER_ROWS = {
-    "input_layernorm.weight": Row("attn_norm.weight", "hidden"),
-    "self_attn.q_proj.weight": Row("attn_q.weight", "query hidden"),
-    "self_attn.k_proj.weight": Row("attn_k.weight", "kv hidden"),
-    "self_attn.v_proj.weight": Row("attn_v.weight", "kv hidden"),
-    "self_attn.o_proj.weight": Row("attn_output.weight", "hidden query"),
-    "self_attn.q_norm.weight": Row("attn_q_norm.weight", "head"),
-    "self_attn.k_norm.weight": Row("attn_k_norm.weight", "head"),
-    "post_attention_layernorm.weight": Row("post_attention_norm.weight", "hidden"),
-    "pre_feedforward_layernorm.weight": Row("ffn_norm.weight", "hidden"),
-    "mlp.gate_proj.weight": Row("ffn_gate.weight", "inner hidden"),
-    "mlp.up_proj.weight": Row("ffn_up.weight", "inner hidden"),
-    "mlp.down_proj.weight": Row("ffn_down.weight", "hidden inner"),
-    "post_feedforward_layernorm.weight": Row("post_ffw_norm.weight", "hidden"),
-    "per_layer_input_gate.weight": Row("inp_gate.weight", "per_layer hidden"),
-    "per_layer_projection.weight": Row("proj.weight", "hidden per_layer"),
+    **LAYER_ROWS,
     "post_per_layer_input_norm.weight": Row("post_norm.weight", "hidden"),
     "altup.correct_output_scale": Row("altup_correct_scale.weight", "hidden"),
     "altup.correction_coefs.weight": Row("altup_correct_coef.weight", "inputs inputs"),
@@ -51,8 +30,6 @@ _LAYER_ROWS = {
     "laurel.linear_right.weight": Row("laurel_r.weight", "hidden rank"),
     "laurel.post_laurel_norm.weight": Row("laurel_post_norm.weight", "hidden"),
 }
-# transformers 5 leaves out what a layer that shares keys and values does not use; the releases keep it.
-_OF_KV = ("self_attn.k_proj.weight", "self_attn.v_proj.weight", "self_attn.k_norm.weight")
 
 
 def expected(config: TextConfig) -> dict[str, Expected]:
@@ -73,10 +50,10 @@ def expected(config: TextConfig) -> dict[str, Expected]:
         for stem, name in STACKS.items()
         for number in range(config.altup_inputs - 1)
     }
-    found = expect({**_ROWS, **stacks}, sizes, ("lm_head.weight",))
+    found = expect({**MODEL_ROWS, **stacks}, sizes, (HEAD,))
     for layer, inner in enumerate(config.intermediate_sizes):
         of_layer = sizes | {"inner": inner}
-        optional = _OF_KV if config.shares_kv(layer) else ()
+        optional = OF_KV if config.shares_kv(layer) else ()
         found |= expect_layer(_LAYER_ROWS, f"layers.{layer}.", f"blk.{layer}.", of_layer, optional)
     return found
 

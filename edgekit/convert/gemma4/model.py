@@ -10,7 +10,7 @@ from edgekit.convert.gemma4 import audio, text, unified, vision
 from edgekit.convert.gemma4.config import Config, read_config
 from edgekit.convert.gemma4.tokenizer import Tokenizer
 from edgekit.convert.model import Model
-from edgekit.convert.names import plain_name
+from edgekit.convert.names import EMBEDDINGS, plain_name
 from edgekit.convert.tables import Expected, Part
 from edgekit.errors import FileError
 
@@ -45,8 +45,8 @@ class Gemma4(Model):
     def shared_kv(self) -> dict[str, str]:
         """Names of the weights that are never used, whether they exist or not, and why."""
         reason = "its layer takes keys and values from an earlier layer and never uses its own"
-        embeddings = next(name for name in self.checkpoint.weights if plain_name(name) == text.EMBEDDINGS)
-        prefix = embeddings.removesuffix(text.EMBEDDINGS)
+        embeddings = next(name for name in self.checkpoint.weights if plain_name(name) == EMBEDDINGS)
+        prefix = embeddings.removesuffix(EMBEDDINGS)
         return {f"{prefix}{name}": reason for name in text.unused_kv(self.config.text)}
 
     @property
@@ -79,7 +79,7 @@ class Gemma4(Model):
 
     def _check_added_tokens(self, part: Part) -> None:
         """Raise FileError where an adapter adds tokens and its tokenizer has more of them."""
-        rows, tokens = part.weights[text.EMBEDDINGS].height, len(self.tokenizer.tokens)
+        rows, tokens = part.weights[EMBEDDINGS].height, len(self.tokenizer.tokens)
         if self.checkpoint.tokenizer_directory == self.checkpoint.directory:
             return
         if tokens > rows:

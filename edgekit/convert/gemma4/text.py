@@ -11,38 +11,19 @@ from gguf import GGUFValueType, Keys
 from edgekit.convert import keys
 from edgekit.convert.checkpoint import Weight
 from edgekit.convert.gemma4.config import TextConfig
+from edgekit.convert.names import HEAD
 from edgekit.convert.plan import TensorPlan
 from edgekit.convert.tables import Expected, Part, Row, Sizes, expect, expect_layer
+from edgekit.convert.text_rows import LAYER_ROWS, MODEL_ROWS, OF_KV
 
-EMBEDDINGS = "embed_tokens.weight"
 _ROWS = {
-    EMBEDDINGS: Row("token_embd.weight", "* hidden"),
-    # Only where a checkpoint has an output matrix of its own.
-    "lm_head.weight": Row("output.weight", "* hidden"),
-    "embed_tokens_per_layer.weight": Row("per_layer_token_embd.weight", "* stacked"),
-    "per_layer_model_projection.weight": Row("per_layer_model_proj.weight", "stacked hidden"),
-    "per_layer_projection_norm.weight": Row("per_layer_proj_norm.weight", "per_layer"),
-    "norm.weight": Row("output_norm.weight", "hidden"),
+    **MODEL_ROWS,
     # A drafter's way from the states of the model it drafts for, and back to them.
     "pre_projection.weight": Row("nextn.pre_projection.weight", "hidden backbones"),
     "post_projection.weight": Row("nextn.post_projection.weight", "backbone hidden"),
 }
 _LAYER_ROWS = {
-    "input_layernorm.weight": Row("attn_norm.weight", "hidden"),
-    "self_attn.q_proj.weight": Row("attn_q.weight", "query hidden"),
-    "self_attn.k_proj.weight": Row("attn_k.weight", "kv hidden"),
-    "self_attn.v_proj.weight": Row("attn_v.weight", "kv hidden"),
-    "self_attn.o_proj.weight": Row("attn_output.weight", "hidden query"),
-    "self_attn.q_norm.weight": Row("attn_q_norm.weight", "head"),
-    "self_attn.k_norm.weight": Row("attn_k_norm.weight", "head"),
-    "post_attention_layernorm.weight": Row("post_attention_norm.weight", "hidden"),
-    "pre_feedforward_layernorm.weight": Row("ffn_norm.weight", "hidden"),
-    "mlp.gate_proj.weight": Row("ffn_gate.weight", "inner hidden"),
-    "mlp.up_proj.weight": Row("ffn_up.weight", "inner hidden"),
-    "mlp.down_proj.weight": Row("ffn_down.weight", "hidden inner"),
-    "post_feedforward_layernorm.weight": Row("post_ffw_norm.weight", "hidden"),
-    "per_layer_input_gate.weight": Row("inp_gate.weight", "per_layer hidden"),
-    "per_layer_projection.weight": Row("proj.weight", "hidden per_layer"),
+    **LAYER_ROWS,
     "post_per_layer_input_norm.weight": Row("post_norm.weight", "per_layer_hidden"),
     "layer_scalar": Row("layer_output_scale.weight", "one"),
     "router.proj.weight": Row("ffn_gate_inp.weight", "experts hidden"),
@@ -54,8 +35,6 @@ _LAYER_ROWS = {
     "post_feedforward_layernorm_2.weight": Row("post_ffw_norm_2.weight", "expert_hidden"),
     "pre_feedforward_layernorm_2.weight": Row("pre_ffw_norm_2.weight", "expert_hidden"),
 }
-# transformers 5 leaves out what a layer that shares keys and values does not use; the releases keep it.
-_OF_KV = ("self_attn.k_proj.weight", "self_attn.v_proj.weight", "self_attn.k_norm.weight")
 # Tables with a row for each token: llama.cpp wants no more of them than there are tokens.
 _BY_TOKEN = ("token_embd.weight", "output.weight", "per_layer_token_embd.weight")
 # Not rotated: a frequency so long that the angle is zero (llama.cpp divides by this factor).
@@ -95,9 +74,9 @@ def _expected(config: TextConfig) -> dict[str, Expected]:
         sizes |= {"stacked": stacked, "per_layer": config.per_layer_input}
     if config.backbone_size is not None:
         sizes |= {"backbone": config.backbone_size, "backbones": 2 * config.backbone_size}
-    found = expect(_ROWS, sizes, ("lm_head.weight",))
+    found = expect(_ROWS, sizes, (HEAD,))
     for layer in range(config.layers):
-        optional = _OF_KV if config.shares_kv(layer) else ()
+        optional = OF_KV if config.shares_kv(layer) else ()
         if config.attention.keys_as_values and not config.attention.sliding[layer]:
             optional = (*optional, "self_attn.v_proj.weight")
         found |= expect_layer(_LAYER_ROWS, f"layers.{layer}.", f"blk.{layer}.", _layer_sizes(layer, config), optional)
