@@ -78,7 +78,7 @@ def _show_choice(found: Pick, *, explain: bool) -> None:
         return
     output.show("")
     for line in _next_commands(chosen):
-        output.show(Text(f"  {line}"))
+        output.show(Text(f"  {line}"), whole_lines=True)
 
 
 def _show_nearest(found: Pick) -> None:

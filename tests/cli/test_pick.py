@@ -16,6 +16,7 @@ from rich.console import Console
 from edgekit.catalog.load import variants
 from edgekit.catalog.variant import ModelFile
 from edgekit.cli.pick_table import table
+from edgekit.cli.pick_view import show
 from edgekit.fit.needs import Needs
 from edgekit.fit.picker import pick
 from edgekit.hardware.profile import profile_names, read_profile
@@ -115,6 +116,15 @@ def test_the_table_fits_its_columns(width, prefer):
         assert ("█" in lines[1], "Context" in lines[0]) == (width >= 80, width >= 120)
 
 
+def test_a_command_is_never_broken(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "60")
+    show(pick(read_profile("laptop-32gb"), Needs()), every=False, explain=False)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "hf download" in line]
+    assert line.endswith(".gguf")
+    assert len(line) > 60
+
+
 def test_explain_shows_where_the_memory_goes(edgekit):
     done = edgekit("pick", "--profile", "laptop-8gb", "--explain")
     wanted = (
@@ -169,8 +179,9 @@ def test_a_context_that_no_variant_has_is_one_line(edgekit):
     assert "no Gemma 4 has a context of 1,000,000,000 tokens: the largest is 262,144" in said
 
 
-def test_an_unknown_profile_is_one_line(edgekit):
-    assert "--profiles" in assert_one_line_error(edgekit("pick", "--profile", "pi-9"))
+@pytest.mark.parametrize("name", ["pi-9", ""])
+def test_an_unknown_profile_is_one_line(edgekit, name):
+    assert "--profiles" in assert_one_line_error(edgekit("pick", "--no-measure", "--profile", name))
 
 
 @pytest.mark.parametrize(
