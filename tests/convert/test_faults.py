@@ -94,7 +94,7 @@ def hidden(folder: Path) -> list[str]:
 def test_killed_at_any_moment_it_leaves_whole_files_and_the_next_start_clears_the_rest(
     to: str, forks: Forks, finished: dict[str, Finished], tmp_path: Path
 ) -> None:
-    dice, whole, left, complete = random.Random(to), finished[to], 0, 0
+    dice, whole, complete = random.Random(to), finished[to], 0
     for number in range(KILLS[to]):
         out = tmp_path / f"out{number}"
         if number % 2:
@@ -107,13 +107,11 @@ def test_killed_at_any_moment_it_leaves_whole_files_and_the_next_start_clears_th
         complete += forks.wait().code == 0
         if out.exists():
             check_whole(out, LAST[to], whole.results)
-        left += bool(hidden(out))
         assert forks.run(*convert(to, out)).code == 0
         assert digests(out) == whole.results[0]
         assert hidden(out) == []
-    # Some were killed at work, or the moments were badly chosen.
-    assert left
-    assert complete < KILLS[to]
+    # Most were killed before their end, or the moments were badly chosen.
+    assert complete < KILLS[to] / 2
 
 
 @pytest.mark.parametrize("to", FORMS)
@@ -187,11 +185,16 @@ def test_what_nohup_asks_to_ignore_is_ignored(forks: Forks, finished: dict[str, 
     assert digests(tmp_path / "out") == finished["gguf"].results[0]
 
 
+def check_refused(done: Ended) -> None:
+    assert (done.code, done.said.count("\n")) == (1, 1), done.said
+    assert "another conversion writes into" in done.said
+
+
 @pytest.mark.parametrize("to", FORMS)
 def test_of_two_at_once_into_one_folder_one_is_refused_or_comes_second(
     to: str, forks: Forks, finished: dict[str, Finished], tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    dice, whole, refused = random.Random(to), finished[to], 0
+    dice, whole = random.Random(to), finished[to]
     with Forks(tmp_path, environment) as others:
         for number in range(6):
             out = tmp_path / f"out{number}"
@@ -201,9 +204,21 @@ def test_of_two_at_once_into_one_folder_one_is_refused_or_comes_second(
             assert 0 in [done.code for done in ends]
             for done in ends:
                 if done.code:
-                    assert (done.code, done.said.count("\n")) == (1, 1), done.said
-                    assert "another conversion writes into" in done.said
-                    refused += 1
+                    check_refused(done)
             assert digests(out) in whole.results
             assert hidden(out) == []
-    assert refused
+
+
+def test_while_one_writes_another_is_refused(
+    forks: Forks, finished: dict[str, Finished], tmp_path: Path, environment: dict[str, str]
+) -> None:
+    out = tmp_path / "out"
+    first = forks.start(*convert("gguf", out), first=strike(out, 5, signal.SIGSTOP))
+    while " T " not in Path(f"/proc/{first}/stat").read_text():
+        time.sleep(0.01)
+    with Forks(tmp_path, environment) as others:
+        check_refused(others.run(*convert("gguf", out, 0.5)))
+        check_refused(others.run(*convert("safetensors", out)))
+    kill(first, signal.SIGCONT)
+    assert forks.wait().code == 0
+    assert digests(out) == finished["gguf"].results[0]
