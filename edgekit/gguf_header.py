@@ -96,6 +96,9 @@ def read_header(path: Path) -> Header:
 
     Raises FileError where the file is missing, no GGUF, cut short or damaged. Layout: ggml's docs/gguf.md.
     """
+    # A pipe would be waited for, and cannot be read twice.
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileError(f"{path} is no file but a pipe or a device: name a .gguf file")
     try:
         with path.open("rb") as file:
             return _read(_Walk(path, file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import tempfile
 from pathlib import Path
@@ -71,6 +72,12 @@ def test_a_file_cut_anywhere_is_refused(small: Path, share: float) -> None:
     data = small.read_bytes()
     message = refuse(data[: int(len(data) * share)])
     assert "cut short" in message or "no GGUF" in message
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.gguf")
+    with pytest.raises(FileError, match="is no file but a pipe"):
+        read_header(tmp_path / "pipe.gguf")
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def _show(found: FilePick, machine: Machine, *, explain: bool) -> None:
         output.show(memory_view.table(found.memory))
     if found.fits:
         output.show("")
-        output.show(Text(f"  {_next_command(found)}"))
+        output.show(Text(f"  {_next_command(found)}"), whole_lines=True)
 
 
 def _description(found: FilePick) -> str:

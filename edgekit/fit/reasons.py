@@ -11,6 +11,8 @@ from edgekit.hardware.machine import Machine
 _GIB = 1 << 30
 # Sizes that machines are sold with.
 _SOLD_GB = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
+# What firmware and graphics keep: no machine reports less than its size by more than this.
+_KEPT = 1.15
 # Firmware and graphics keep a little of it: what an 8 GB Raspberry Pi and a 16 GB laptop report.
 _REPORTED = 0.97
 
@@ -59,9 +61,8 @@ def enough_memory(candidate: Candidate, machine: Machine) -> int | None:
     used = machine.memory.total - machine.memory.available
     for size in _SOLD_GB:
         total = reported(size)
-        if total > machine.memory.total and host_budget(total, total - used) >= candidate.limits.host + max(
-            0, candidate.shortfall
-        ):
+        is_larger = size * _GIB > _KEPT * machine.memory.total
+        if is_larger and host_budget(total, total - used) >= candidate.limits.host + max(0, candidate.shortfall):
             return size
     return None
 

@@ -133,6 +133,13 @@ def test_when_nothing_fits_it_says_by_how_much():
     assert "a machine with 3 GB would hold it" in said
 
 
+def test_no_machine_of_the_size_at_hand_is_named_as_the_one_to_get():
+    found = pick(read_profile("raspberry-pi-4-2gb"))
+    closest = nearest(found)
+    assert closest
+    assert "a machine with 3 GB would hold it" in reason(closest, found)
+
+
 def test_a_smaller_context_is_offered_when_it_would_fit():
     found = pick(read_profile("container-2gb"), Needs(context=131072))
     assert found.recommendation is None
