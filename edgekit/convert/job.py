@@ -19,7 +19,7 @@ from edgekit.convert.folder import check_replaceable, output_folder
 from edgekit.convert.general import general, own
 from edgekit.convert.imatrix import read_imatrix
 from edgekit.convert.keys import Value
-from edgekit.convert.memory import DEFAULT_BUDGET, budget, peak_memory
+from edgekit.convert.memory import DEFAULT_BUDGET, CallersMemory, budget, peak_memory
 from edgekit.convert.merged_checkpoint import MergedCheckpoint
 from edgekit.convert.merging import Merging
 from edgekit.convert.mixture import check_quantization
@@ -102,6 +102,7 @@ def convert(
     the memory is too small; then no file is left behind.
     """
     start = time.monotonic()
+    caller = CallersMemory.before()
     with Checkpoint(job.checkpoint) as checkpoint, _adapters(job) as adapters:
         conversion = (
             _Conversion(job, checkpoint, adapters)
@@ -111,7 +112,7 @@ def convert(
         plan = conversion.plan()
         free = check_room(job.out, sum(output.bytes for output in plan))
         tasks = conversion.tasks(conversion.merging.uncounted())
-        limit = budget(job.memory, tasks, conversion.merging.kept)
+        limit = budget(job.memory, tasks, conversion.merging.kept, caller)
         seconds = expected_seconds(tasks, limit.room)
         checked = Preflight(limit.expected, sum(one.bytes for one in plan), free, conversion.tensors, seconds)
         announce(checked)

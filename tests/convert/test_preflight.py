@@ -66,6 +66,21 @@ def test_a_table_larger_than_the_budget_is_converted_within_it(
     assert json.loads(printed)["preflight"]["memory"] <= int(least[1]) * 1_000_000
 
 
+@pytest.mark.parametrize("kept", ["kept", "freed"])
+def test_the_memory_of_a_program_that_converts_is_its_own(kept: str, checkpoint: Made, tmp_path: Path) -> None:
+    program = f"""
+from pathlib import Path
+import numpy
+from edgekit.convert.job import ConvertJob, convert
+held = numpy.ones(1 << 30, dtype=numpy.int8)
+if {kept == "freed"}:
+    held = None
+convert(ConvertJob(Path({str(checkpoint("pico"))!r}), Path({str(tmp_path / "out")!r}), (), ("Q8_0",)))
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert list((tmp_path / "out").glob("*-Q8_0.gguf"))
+
+
 def test_a_dry_run_says_memory_disk_and_time(wide: tuple[Path, Path], tmp_path: Path, edgekit: Command) -> None:
     asked = ["convert", wide[0], "--adapter", wide[1], "--out", tmp_path / "out", "--dry-run"]
     found = json.loads(edgekit(*asked, "--json").stdout)
