@@ -29,7 +29,8 @@ for line in sys.stdin:
         os.dup2(log, 1)
         os.dup2(log, 2)
         exec(asked["first"], {"__name__": "first"})
-        main(asked["arguments"])
+        sys.argv[1:] = asked["arguments"]
+        main()
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -40,6 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     # Starting makes many objects and no garbage: looking for some takes a tenth of the time of `edgekit pick`.
     gc.set_threshold(50_000)
     _open_streams()
+    is_process = arguments is None
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("EDGEKIT_DEBUG"))
     if debug:
@@ -52,6 +54,10 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         output.error(_explain(problem))
         sys.exit(1)
+    finally:
+        if is_process:
+            # While it leaves, Python would answer Ctrl+C with a traceback.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _open_streams() -> None:
