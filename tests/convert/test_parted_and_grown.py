@@ -26,6 +26,8 @@ Made = Callable[[str], Path]
 HEAD = "lm_head.weight"
 EMBEDDINGS = "model.language_model.embed_tokens.weight"
 IDS = [2, 3, 5, 7, 9, 11, 40, 300]
+# With the last of the added tokens.
+GROWN_IDS = [*IDS, 329]
 # One file, and shards with an index.
 BASES = ["single", "released"]
 PARTED: dict[str, dict[str, Any]] = {
@@ -211,14 +213,19 @@ def test_gemma_3_takes_added_tokens_too(checkpoint: Made, tmp_path: Path) -> Non
     base = checkpoint("gemma3-text")
     settings = {"target_modules": ["q_proj"], "modules_to_save": ["embed_tokens"], "ensure_weight_tying": True}
     adapter = grown.make_adapter(base, tmp_path / "adapter", **settings)
-    convert(ConvertJob(base, tmp_path / "out", (adapter,), to="safetensors"))
-    theirs = logits(grown.running(base, adapter), ids := [*IDS, 329])
-    assert relative_rms(logits(loaded(tmp_path / "out"), ids), theirs) < 5e-2
-    of_tiny_tokenizer(adapter)
-    file = convert(ConvertJob(base, tmp_path / "gguf", (adapter,), ("F32",))).outputs[0].path
-    assert relative_rms(computed(file, ids), theirs) < 5e-2
+    file, theirs = converted_both_ways(base, adapter, tmp_path, 5e-2)
+    assert relative_rms(computed(file, GROWN_IDS), theirs) < 5e-2
     tokens = gguf.GGUFReader(file).fields["tokenizer.ggml.tokens"].contents()
     assert tokens[grown.BEFORE :] == grown.TOKENS
+
+
+def converted_both_ways(base: Path, adapter: Path, out: Path, error: float) -> tuple[Path, np.ndarray[Any, Any]]:
+    """Check the merged checkpoint's logits against those of base and adapter; return these and the GGUF."""
+    convert(ConvertJob(base, out / "out", (adapter,), to="safetensors"))
+    theirs = logits(grown.running(base, adapter), GROWN_IDS)
+    assert relative_rms(logits(loaded(out / "out"), GROWN_IDS), theirs) < error
+    of_tiny_tokenizer(adapter)
+    return convert(ConvertJob(base, out / "gguf", (adapter,), ("F32",))).outputs[0].path, theirs
 
 
 def of_tiny_tokenizer(adapter: Path) -> None:
@@ -235,12 +242,8 @@ def test_gemma_3n_takes_added_tokens_too(tmp_path: Path) -> None:
     save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
     settings = {"target_modules": ["q_proj"], "modules_to_save": WHOLE, "ensure_weight_tying": True}
     adapter = grown.make_adapter(base, tmp_path / "adapter", **settings)
-    convert(ConvertJob(base, tmp_path / "out", (adapter,), to="safetensors"))
-    theirs = logits(grown.running(base, adapter), ids := [*IDS, 329])
-    assert relative_rms(logits(loaded(tmp_path / "out"), ids), theirs) < 1e-2
-    of_tiny_tokenizer(adapter)
-    file = convert(ConvertJob(base, tmp_path / "gguf", (adapter,), ("F32",))).outputs[0].path
-    assert np.isfinite(computed(file, ids)).all()
+    file, _ = converted_both_ways(base, adapter, tmp_path, 1e-2)
+    assert np.isfinite(computed(file, GROWN_IDS)).all()
     held = {key.split(".")[-2]: tensor for key, tensor in load_file(adapter / "adapter_model.safetensors").items()}
     written = {tensor.name: tensor.data for tensor in gguf.GGUFReader(file).tensors}
     assert np.array_equal(written["per_layer_token_embd.weight"], held["embed_tokens_per_layer"].numpy())
