@@ -28,7 +28,7 @@ def command(
     from edgekit.cli import bench_view, output
     from edgekit.cli.interrupt import interruptible
     from edgekit.engine.bench import Work
-    from edgekit.engine.cache import StoppedError
+    from edgekit.engine.native import StoppedError
     from edgekit.hardware.kept import is_busy
 
     busy = is_busy()

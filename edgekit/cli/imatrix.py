@@ -29,8 +29,8 @@ def command(
     from edgekit.chat.models import find_plan
     from edgekit.cli.interrupt import interruptible
     from edgekit.convert.imatrix_writer import check_place, write_imatrix, write_legacy_imatrix
-    from edgekit.engine.cache import StoppedError
     from edgekit.engine.imatrix import collect, read_text
+    from edgekit.engine.native import StoppedError
 
     start = monotonic()
     contents = [read_text(path) for path in texts]

@@ -14,6 +14,9 @@ class Vocabulary:
         self._vocab = llama.llama_model_get_vocab(model)
         self.size: int = llama.llama_vocab_n_tokens(self._vocab)
         self.bos: int = llama.llama_vocab_bos(self._vocab)
+        # What begins a turn of a conversation: Gemma 4's token, then Gemma 3's; None in other vocabularies.
+        spellings = [self.tokenize(spelling) for spelling in ("<|turn>", "<start_of_turn>")]
+        self.turn: int | None = next((tokens[0] for tokens in spellings if len(tokens) == 1), None)
 
     def tokenize(self, text: str, *, control: bool = True) -> list[int]:
         """Return the tokens of a text; with `control` the spelling of a control token becomes that token.
