@@ -73,6 +73,9 @@ class Cache:
         )
         self._entries: list[Entry] = []
         self._checkpoints = Checkpoints()
+        # Made once: an answer is written token by token.
+        self._one_token = (llama.llama_token * 1)()
+        self._batch_of_one = llama.llama_batch_get_one(self._one_token, 1)
 
     def close(self) -> None:
         """Give the memory back; harmless when done twice."""
@@ -128,13 +131,18 @@ class Cache:
             self._settle(status, batch)
             yield len(self)
 
-    def append(self, token: int, *guesses: int) -> None:
-        """Compute one token more, and guesses of what follows it, with the logits after each.
+    def append(self, token: int) -> None:
+        """Compute one token more; raises StoppedError, after which the cache is as it was."""
+        self._one_token[0] = token
+        status = llama.llama_decode(self.context, self._batch_of_one)
+        if status:
+            self._settle(status, [token])
+        self._entries.append(token)
 
-        Raises StoppedError, after which the cache is as it was.
-        """
+    def append_with_guesses(self, token: int, guesses: list[int]) -> None:
+        """Compute one token more, and guesses of what follows it, with the logits after each; like `append`."""
         tokens = [token, *guesses]
-        self._settle(self._put(tokens, every_output=bool(guesses)), tokens)
+        self._settle(self._put(tokens, every_output=True), tokens)
 
     def drop_last(self, count: int) -> None:
         """Forget the last `count` tokens of those appended at once."""

@@ -17,6 +17,8 @@ Drafting = Literal["auto", "always", "never"]
 
 # A guess more than this costs logits of 262,144 values, and misses more often.
 MOST_GUESSES = OUTPUTS - 1
+# How far ahead to guess; few different lengths, since llama.cpp plans its computation anew for each.
+LENGTHS = (2, 4, MOST_GUESSES)
 # Tokens that must stand there already: two agree too often by chance.
 _PHRASE = 3
 # Tokens between two trials while guessing does not pay; doubled after each that fails.
@@ -69,11 +71,10 @@ class Pace:
 
     def __init__(self, drafting: Drafting) -> None:
         self._drafting = drafting
+        # Seconds of a step without guesses; with guesses, by their number, seconds and the tokens that came of it.
         self._alone = 0.0
-        # Seconds of a step with guesses, by their number, and tokens that came of it.
-        self._together: dict[int, float] = {}
-        self._length = 2
-        self._gained = 0.0
+        self._together: dict[int, tuple[float, float]] = {}
+        self._longest = 0
         self._waiting, self._patience = 8, _PATIENCE
 
     @property
@@ -85,24 +86,33 @@ class Pace:
         """Return how many tokens to guess for the next step."""
         if self._drafting == "always":
             return MOST_GUESSES
-        if self._drafting == "never" or self._waiting:
-            return 0
-        return self._length
+        return 0 if self._drafting == "never" or self._waiting else LENGTHS[self._longest]
 
     def measured(self, guessed: int, accepted: int, seconds: float) -> None:
         """Learn from a step: how long it took, and how many guesses were right."""
         if not guessed:
             self._alone = _mean(self._alone, seconds)
             self._waiting = max(0, self._waiting - 1)
-            return
-        self._together[guessed] = _mean(self._together.get(guessed, 0.0), seconds)
-        self._gained = _mean(self._gained, 1 + accepted)
-        if self._gained * self._alone < _GAIN * self._together[guessed]:
+        elif not self._pays(guessed, accepted, seconds):
             self._waiting, self._patience = self._patience, min(2 * self._patience, _MOST_PATIENCE)
-            self._length, self._gained = 2, 0.0
-            return
-        self._patience = _PATIENCE
-        self._length = min(MOST_GUESSES, 2 * self._length) if accepted == guessed else max(2, accepted + 1)
+            self._together.clear()
+            self._longest = 0
+        elif self._together[guessed][0]:
+            self._patience = _PATIENCE
+            if accepted == guessed:
+                self._longest = min(self._longest + 1, len(LENGTHS) - 1)
+            elif accepted < guessed / 2:
+                self._longest = max(self._longest - 1, 0)
+
+    def _pays(self, guessed: int, accepted: int, seconds: float) -> bool:
+        if guessed not in self._together:
+            # The first step of a length makes llama.cpp plan its computation anew: its time shows nothing.
+            self._together[guessed] = (0.0, 0.0)
+            return accepted > 0
+        spent, gained = self._together[guessed]
+        spent, gained = _mean(spent, seconds), _mean(gained, 1 + accepted)
+        self._together[guessed] = spent, gained
+        return gained * self._alone >= _GAIN * spent
 
 
 def _mean(so_far: float, new: float) -> float:

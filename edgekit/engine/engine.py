@@ -259,19 +259,21 @@ class Engine:
         if stop is None:
             yield
             return
-        over = threading.Event()
+        lock, over = threading.Lock(), threading.Event()
 
         def watch() -> None:
             while not over.is_set():
-                if stop.wait(_POLL) and not over.is_set():
-                    self.cache.stop.set()
+                if stop.wait(_POLL):
+                    with lock:
+                        if not over.is_set():
+                            self.cache.stop.set()
                     return
 
-        watcher = threading.Thread(target=watch, name="edgekit-stop", daemon=True)
-        watcher.start()
+        threading.Thread(target=watch, name="edgekit-stop", daemon=True).start()
         try:
             yield
         finally:
-            over.set()
-            watcher.join()
+            # Waiting for the thread would hold up the first word.
+            with lock:
+                over.set()
             self.cache.stop.clear()

@@ -14,6 +14,7 @@ class Vocabulary:
         self._vocab = llama.llama_model_get_vocab(model)
         self.size: int = llama.llama_vocab_n_tokens(self._vocab)
         self.bos: int = llama.llama_vocab_bos(self._vocab)
+        self._known_ends: dict[int, bool] = {}
         # What begins a turn of a conversation: Gemma 4's token, then Gemma 3's; None in other vocabularies.
         spellings = [self.tokenize(spelling) for spelling in ("<|turn>", "<start_of_turn>")]
         self.turn: int | None = next((tokens[0] for tokens in spellings if len(tokens) == 1), None)
@@ -41,7 +42,9 @@ class Vocabulary:
 
     def ends(self, token: int) -> bool:
         """Return whether the model ends its turn with this token."""
-        return bool(llama.llama_vocab_is_eog(self._vocab, token))
+        if token not in self._known_ends:
+            self._known_ends[token] = bool(llama.llama_vocab_is_eog(self._vocab, token))
+        return self._known_ends[token]
 
     def is_control(self, token: int) -> bool:
         """Return whether a token steers the conversation, as turns, channels, tool calls and media places do."""

@@ -24,21 +24,34 @@ class Writer:
 
     def write(self, most: int) -> Iterator[int]:
         """Yield up to `most` tokens; the last one yielded is not in the cache."""
-        chosen = [self._sampler.next(self._cache.context)]
-        while most:
-            for token in chosen:
-                yield token
-                most -= 1
-            if self._vocabulary.ends(chosen[-1]):
+        token = self._sampler.next(self._cache.context)
+        while True:
+            yield token
+            most -= 1
+            if not most or self._vocabulary.ends(token):
                 return
-            if most:
-                chosen = self._step(chosen[-1], most)
+            guesses = self._guess(token, most)
+            if not guesses:
+                token = self._step(token)
+                continue
+            *right, next_token = self._guessed_step(token, guesses)
+            yield from right
+            token, most = next_token, most - len(right)
 
-    def _step(self, token: int, most: int) -> list[int]:
-        """Compute a token; return what comes next: as many as were guessed rightly, and one."""
-        guesses = self._guess(token, most)
+    def _step(self, token: int) -> int:
+        """Compute a token; return what comes next."""
         started = time.perf_counter()
-        self._cache.append(token, *guesses)
+        self._cache.append(token)
+        chosen = self._sampler.next(self._cache.context)
+        self._pace.measured(0, 0, time.perf_counter() - started)
+        if self._lookup:
+            self._lookup.add(token)
+        return chosen
+
+    def _guessed_step(self, token: int, guesses: list[int]) -> list[int]:
+        """Compute a token and guesses behind it; return what comes next: as many as were guessed rightly, and one."""
+        started = time.perf_counter()
+        self._cache.append_with_guesses(token, guesses)
         chosen = [self._sampler.next(self._cache.context, 0)]
         for index, guess in enumerate(guesses):
             if chosen[-1] != guess or self._vocabulary.ends(guess):
@@ -53,5 +66,7 @@ class Writer:
         return chosen
 
     def _guess(self, token: int, most: int) -> list[int]:
-        room = min(self._pace.guesses(), most - 1, self._cache.room - 1)
-        return self._lookup.guess_after(token, room) if self._lookup and room > 0 else []
+        if not self._lookup or not (ahead := self._pace.guesses()):
+            return []
+        room = min(ahead, most - 1, self._cache.room - 1)
+        return self._lookup.guess_after(token, room) if room > 0 else []

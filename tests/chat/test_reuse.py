@@ -30,7 +30,7 @@ CONVERSATIONS = int(os.environ.get("EDGEKIT_CONVERSATIONS", "25"))
 TURNS = 7
 GREEDY = Sampling(temperature=0, max_tokens=48)
 # Logits; the same batches give 0.
-TINY = 0.35
+TINY = 0.1
 QUESTIONS = [
     "What is this?",
     "Which shape is it?",

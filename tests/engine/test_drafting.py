@@ -25,12 +25,15 @@ def written(engine, text, sampling, drafting):
     for _ in engine.read([tokens]):
         continue
     steps = []
-    append = engine.cache.append
-    engine.cache.append = lambda *tokens: (steps.append(len(tokens)), append(*tokens))
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        one, several = engine.cache.append, engine.cache.append_with_guesses
+        patch.setattr(engine.cache, "append", lambda token: (steps.append(1), one(token)))
+        patch.setattr(
+            engine.cache,
+            "append_with_guesses",
+            lambda token, guesses: (steps.append(1 + len(guesses)), several(token, guesses)),
+        )
         return list(engine.write(sampling, drafting=drafting)), steps
-    finally:
-        engine.cache.append = append
 
 
 @pytest.mark.parametrize("text", [REPEATED, "What is this?<turn|>\n<|turn>model\n", REPEATED[:150]])
