@@ -26,6 +26,12 @@ class AttachScreen(ModalScreen["Path | None"]):
         Binding("escape", "dismiss", "Close"),
         Binding("ctrl+c", "dismiss", show=False, priority=True),
     ]
+    KEY_HELP = (
+        ("Tab", "complete the path, go to the folders"),
+        ("Enter", "attach the file, open the folder"),
+        ("Backspace", "in the folders: the folder above"),
+        ("Esc", "close"),
+    )
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

@@ -49,4 +49,5 @@ class Chip(Static):
     """One attached file by name, extent and size."""
 
     def __init__(self, attachment: Attachment) -> None:
-        super().__init__(Content(printable(attachment.label)))
+        wave = ("  " + attachment.wave, "$accent") if attachment.wave else ""
+        super().__init__(Content.assemble(printable(attachment.label), wave))

@@ -19,10 +19,15 @@ from edgekit.tui.pasted import pasted_files
 class Composer(TextArea):
     """Enter sends; Ctrl+J, Shift+Enter and Alt+Enter begin a new line; Tab takes the suggestion."""
 
+    # Those with priority come before what TextArea does with the key.
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", priority=True, show=False, id="send"),
+        Binding("ctrl+j,shift+enter,alt+enter", "new_line", "New line", priority=True, show=False, id="new_line"),
+        # Ctrl+Z, TextArea's own key for it, suspends.
+        Binding("ctrl+underscore", "undo", "Undo typing", show=False, id="undo"),
         # The conversation scrolls while the cursor stays here.
-        Binding("pageup", "screen.page(-1)", show=False),
-        Binding("pagedown", "screen.page(1)", show=False),
+        Binding("pageup", "screen.page(-1)", "Scroll the conversation up", show=False, id="page_up"),
+        Binding("pagedown", "screen.page(1)", "Scroll the conversation down", show=False, id="page_down"),
     ]
 
     @dataclass
@@ -54,10 +59,6 @@ class Composer(TextArea):
             handler()
 
     def _handler(self, key: str) -> Callable[[], object] | None:
-        if key == "enter":
-            return self._submit
-        if key in ("ctrl+j", "shift+enter", "alt+enter"):
-            return lambda: self.insert("\n")
         if key == "tab" and self.suggestion:
             return lambda: self.insert(self.suggestion)
         if key == "backspace" and not self.text:
@@ -76,6 +77,19 @@ class Composer(TextArea):
         event.prevent_default()
         self.post_message(self.Dropped(paths))
 
+    def action_send(self) -> None:
+        """Send what is typed."""
+        self.post_message(self.Submitted(self.text.strip()))
+
+    def action_new_line(self) -> None:
+        """Begin a new line."""
+        self.insert("\n")
+
+    def begin(self, text: str) -> None:
+        """Put the beginning of a command before what is typed."""
+        self._put(text + self.text)
+        self.focus()
+
     def update_suggestion(self) -> None:
         """Suggest the rest of a command or a path."""
         self.suggestion = complete(self.text) if self.cursor_at_end_of_text else ""
@@ -91,9 +105,6 @@ class Composer(TextArea):
         """Put a text that could not be sent where it came from, unless another one has been begun."""
         if not self.text:
             self._put(text)
-
-    def _submit(self) -> None:
-        self.post_message(self.Submitted(self.text.strip()))
 
     def _recall(self, back: int) -> None:
         self._back = back

@@ -43,8 +43,9 @@ class Model:
         """Whether a thread is in native code."""
         return self._feed is not None and self._feed.running
 
-    async def load(self) -> AsyncIterator[Progress]:
-        """Load the session and yield the progress; raises what loading raises."""
+    async def load(self, open_session: OpenSession | None = None) -> AsyncIterator[Progress]:
+        """Load the session, or another one, and yield the progress; raises what loading raises."""
+        self._open = open_session or self._open
         feed = self._feed = Feed(self._load, "edgekit-load")
         async for progress in feed:
             yield progress
@@ -70,6 +71,17 @@ class Model:
     def stop(self) -> None:
         """Let the running turn end with what it has."""
         self._stop.set()
+
+    async def unload(self) -> Session | None:
+        """Stop, close the session and return what is left of it: its settings."""
+        self.stop()
+        while self.running:
+            await asyncio.sleep(_POLL)
+        self.loaded.clear()
+        session, self.session = self.session, None
+        if session is not None:
+            await asyncio.to_thread(session.engine.close)
+        return session
 
     async def close(self, patience: float) -> None:
         """Stop, and give the memory back where native code comes to an end within `patience` seconds."""

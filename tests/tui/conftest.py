@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from terminal import Terminal
 from textual import events
 from textual.pilot import Pilot
 
@@ -93,6 +95,12 @@ class PausingSession(Session):
                 stop.wait(LIMIT)
 
 
+@pytest.fixture(autouse=True)
+def outside_of_tmux(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests copy does not go into the buffer of whoever runs them."""
+    monkeypatch.delenv("TMUX", raising=False)
+
+
 @pytest.fixture
 def pausing() -> type[Session]:
     return PausingSession
@@ -127,9 +135,12 @@ def chat(opener: Callable[[type[Session]], OpenSession]) -> OpenChat:
 
     @asynccontextmanager
     async def start(
-        session: type[Session] = Session, size: tuple[int, int] = (80, 24), folder: Path | None = None
+        session: type[Session] = Session,
+        size: tuple[int, int] = (80, 24),
+        folder: Path | None = None,
+        **options: Any,
     ) -> AsyncIterator[Driver]:
-        app = ChatApp(opener(session), name="demo", toy=True, folder=folder)
+        app = ChatApp(opener(session), name="demo", toy=True, folder=folder, **options)
         async with app.run_test(size=size, notifications=True) as pilot:
             driver = Driver(app, pilot)
             await asyncio.wait_for(app.model.loaded.wait(), LIMIT)
@@ -139,6 +150,14 @@ def chat(opener: Callable[[type[Session]], OpenSession]) -> OpenChat:
             await app.model.close(LIMIT)
 
     return start
+
+
+@pytest.fixture
+def terminal(environment: dict[str, str]) -> Iterator[Terminal]:
+    """A real terminal in a home of the tests' own."""
+    terminal = Terminal({key: value for key, value in environment.items() if key not in ("NO_COLOR", "TMUX")})
+    yield terminal
+    terminal.close()
 
 
 @pytest.fixture

@@ -211,7 +211,7 @@ class TestCommands:
     async def test_help_lists_keys_and_commands(self, chat: OpenChat, way: str) -> None:
         async with chat(size=(80, 40)) as person:
             await (person.send(way) if way.startswith("/") else person.press(way))
-            await person.sees("Ctrl+T", "/system TEXT")
+            await person.sees("Ctrl+T", "/system [TEXT]")
             await person.press("escape")
             await person.sees("Ask something")
 

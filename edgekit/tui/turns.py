@@ -1,0 +1,148 @@
+"""The questions and answers of a conversation, and the turn that is going on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
+
+from textual.worker import Worker
+
+from edgekit.chat import shorten
+from edgekit.chat.events import Finished
+from edgekit.chat.message import Message, user
+from edgekit.chat.session import Session
+from edgekit.engine.cache import entries
+from edgekit.errors import EdgekitError
+from edgekit.tui.answer import Answer
+from edgekit.tui.attachment import Attachment
+from edgekit.tui.model import Model
+from edgekit.tui.notice import Notice
+from edgekit.tui.question import Question
+
+if TYPE_CHECKING:
+    from edgekit.tui.chat_screen import ChatScreen
+
+_FULL = "the context is nearly full ({used} of {context}): /compact sums the conversation up, /drop forgets its oldest "
+_FULL += "turns, /new begins anew"
+
+
+class Turns:
+    """Asks the model, one question at a time, and keeps what was said."""
+
+    def __init__(self, screen: ChatScreen, model: Model) -> None:
+        self._screen, self._model = screen, model
+        self.history: list[Message] = []
+        self._turn: Worker[None] | None = None
+        self._nearly_full = False
+
+    @property
+    def answering(self) -> bool:
+        """Whether a turn is going on."""
+        return self._turn is not None and self._turn.is_running
+
+    def ask(self, text: str, attachments: Sequence[Attachment]) -> None:
+        """Begin a turn."""
+        self._begin(self._ask(text, attachments))
+
+    def compact(self) -> None:
+        """Let the model sum the conversation up, and go on from its summary."""
+        self._check_idle()
+        self._begin(self._compact())
+
+    def drop(self, count: str = "") -> None:
+        """Forget the oldest turns, half of them unless a number says otherwise; the screen keeps them."""
+        self._check_idle()
+        turns = len(shorten.turns(self.history))
+        if turns < 2:
+            raise EdgekitError("there is one turn only: /new begins anew")
+        self._begin(self._drop(shorten.turns_to_drop(count, turns), turns))
+
+    async def over(self) -> None:
+        """Wait until everything that the model said is shown."""
+        if self._turn is not None and self.answering:
+            await self._turn.wait()
+
+    async def forget(self) -> None:
+        """Stop, and begin with an empty history."""
+        self._model.stop()
+        await self.over()
+        self.history.clear()
+        self._nearly_full = False
+        self._screen.status.change(used=0, prefill=0, decode=0)
+
+    def _begin(self, turn: Coroutine[Any, Any, None]) -> None:
+        self._turn = self._screen.run_worker(turn)
+
+    def _check_idle(self) -> None:
+        if self.answering:
+            raise EdgekitError("the model is answering: Esc stops it")
+        if not self.history:
+            raise EdgekitError("there is no conversation yet")
+
+    async def _ask(self, text: str, attachments: Sequence[Attachment]) -> None:
+        screen = self._screen
+        question = user(text, *(attachment.media for attachment in attachments))
+        answer = Answer()
+        screen.show_answering(True)
+        await screen.say(Question(text, attachments, screen.graphics), follow=True)
+        await screen.say(answer)
+        try:
+            if finished := await self._stream([*self.history, question], answer):
+                await self._keep(question, finished)
+        except Exception as problem:
+            await answer.abandon()
+            await screen.complain(problem)
+            screen.give_back(text, attachments)
+        screen.show_answering(False)
+
+    async def _stream(self, messages: Sequence[Message], answer: Answer) -> Finished | None:
+        """Show what the model says; return how it ended, None where it was stopped before it began."""
+        status, finished = self._screen.status, None
+        async for event in self._model.answer(messages):
+            await answer.feed(event)
+            if isinstance(event, Finished):
+                finished, status.status = event, status.status.after(event)
+            else:
+                status.status = status.status.during(event)
+        await answer.abandon()
+        return finished
+
+    async def _keep(self, question: Message, turn: Finished) -> None:
+        # A turn that was stopped before its first word would only confuse the next one.
+        if turn.message.parts or turn.message.tool_calls:
+            self.history += [question, turn.message]
+        status = self._screen.status.status
+        before, self._nearly_full = self._nearly_full, status.nearly_full
+        if status.nearly_full and not before:
+            await self._screen.say(Notice(_FULL.format(used=status.used, context=status.context)))
+
+    async def _compact(self) -> None:
+        screen, answer = self._screen, Answer()
+        screen.show_answering(True)
+        await screen.say(Notice("summing the conversation up"), follow=True)
+        await screen.say(answer)
+        try:
+            finished = await self._stream(shorten.summary_request(self.history), answer)
+            text = finished.message.text.strip() if finished and finished.finish_reason != "cancelled" else ""
+            await self._go_on_from(shorten.summarised(text) if text else self.history)
+            await screen.say(Notice("the conversation goes on from this summary" if text else "nothing has changed"))
+        except Exception as problem:
+            await answer.abandon()
+            await screen.complain(problem)
+        screen.show_answering(False)
+
+    async def _drop(self, count: int, turns: int) -> None:
+        await self._go_on_from(shorten.without_oldest(self.history, count))
+        text = f"forgot the oldest {count} of {turns} turns: they stay on the screen, the model no longer reads them"
+        await self._screen.say(Notice(text), follow=True)
+
+    async def _go_on_from(self, history: list[Message]) -> None:
+        self.history[:] = history
+        self._nearly_full = False
+        if (session := self._model.session) is not None:
+            self._screen.status.change(used=await asyncio.to_thread(_tokens, session, history))
+
+
+def _tokens(session: Session, history: Sequence[Message]) -> int:
+    return len(entries(session.prompt(history)))
