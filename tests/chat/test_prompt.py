@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from oracles.conversations import conversation
 
+from edgekit.chat.calling import tool_result
 from edgekit.chat.message import Media, Message, Text, ToolCall, system, user
 from edgekit.chat.prompt import build_prompt, template_messages
-from edgekit.chat.tools import tool_result
 from edgekit.engine.cache import entries
 from edgekit.engine.projector import MediaInput
 from edgekit.engine.template import ChatTemplate
