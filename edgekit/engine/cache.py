@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgekit.engine import native
@@ -117,19 +116,23 @@ class Cache:
             self._fall_back(common)
         return len(self)
 
-    def read(self, prompt: Prompt, done: int, encode: Encode, remember: Collection[int] = ()) -> Iterator[int]:
+    def read(self, prompt: Prompt, done: int, encode: Encode) -> Iterator[int]:
         """Compute a prompt from position `done` on; yields how many positions are done after each batch.
 
-        A checkpoint is kept at each position of `remember`, and before the last entry: there the answer begins. Raises
-        StoppedError, after which what was computed so far is kept.
+        Checkpoints are kept where it begins and where it ends: there a question may be asked anew, and an answer begin
+        again. Raises StoppedError, after which what was computed so far is kept.
         """
-        places = {*remember, len(entries(prompt)) - 1}
-        for batch in _batches(prompt, done, self._batch, places):
-            if self._takes_checkpoints and len(self) in places:
-                self._checkpoints.keep(self.context, len(self))
+        if done:
+            self._keep_checkpoint()
+        for batch in _batches(prompt, done, self._batch):
             status = self._put_media(batch, encode) if isinstance(batch, MediaInput) else self._put(batch)
             self._settle(status, batch)
             yield len(self)
+        self._keep_checkpoint()
+
+    def _keep_checkpoint(self) -> None:
+        if self._takes_checkpoints:
+            self._checkpoints.keep(self.context, len(self))
 
     def append(self, token: int) -> None:
         """Compute one token more; raises StoppedError, after which the cache is as it was."""
@@ -190,10 +193,13 @@ class Cache:
         return True
 
     def _fall_back(self, length: int) -> None:
-        checkpoint = self._checkpoints.latest(length)
-        if checkpoint:
-            self.go_back(checkpoint)
-        else:
+        # The windows of a checkpoint hold what its last entry needs, too: that one can be computed again.
+        checkpoint = self._checkpoints.latest(length + 1)
+        if not checkpoint:
+            self.clear()
+            return
+        self.go_back(checkpoint)
+        if len(self) > length and not self._cut(length):
             self.clear()
 
     def _forget_after(self, length: int) -> None:
@@ -240,7 +246,7 @@ class Cache:
         raise EdgekitError(f"llama.cpp could not compute (status {status}): {native.complaints()}")
 
 
-def _batches(prompt: Prompt, done: int, size: int, places: set[int]) -> Iterator[list[int] | MediaInput]:
+def _batches(prompt: Prompt, done: int, size: int) -> Iterator[list[int] | MediaInput]:
     tail = prompt[-1]
     if isinstance(tail, MediaInput) or not tail:
         raise EdgekitError("the chat template ends with a picture or a sound: edgekit cannot answer it")
@@ -251,9 +257,7 @@ def _batches(prompt: Prompt, done: int, size: int, places: set[int]) -> Iterator
                 yield piece
             at += piece.length
             continue
-        end = at + len(piece)
-        first = min(max(done, at), end)
-        for start, stop in pairwise(sorted({first, *(place for place in places if first < place < end), end})):
-            for begin in range(start, stop, size):
-                yield piece[begin - at : min(begin + size, stop) - at]
-        at = end
+        rest = piece[max(done - at, 0) :]
+        at += len(piece)
+        for start in range(0, len(rest), size):
+            yield rest[start : start + size]

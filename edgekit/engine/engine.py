@@ -134,7 +134,7 @@ class Engine:
         """Return the architecture, size and quantization as llama.cpp says them."""
         text = ctypes.create_string_buffer(256)
         llama.llama_model_desc(self._model, text, len(text))
-        return text.value.decode()
+        return text.value.decode("utf-8", "replace")
 
     @property
     def context(self) -> int:
@@ -157,7 +157,7 @@ class Engine:
         template: bytes | None = llama.llama_model_chat_template(self._model, None)
         if template is None:
             raise UnsupportedError(f"{self.model_path} has no chat template: it is not made for conversations")
-        return template.decode()
+        return template.decode("utf-8", "replace")
 
     @property
     def takes_pictures(self) -> bool:
@@ -204,11 +204,9 @@ class Engine:
         wanted = entries(prompt)
         done = self.cache.keep_common(wanted)
         yield done
-        # The last turn is the answer's own; the one before it is the question, which a person may write anew.
-        turns = [place for place, entry in enumerate(wanted) if entry == self.vocabulary.turn]
         started = time.perf_counter()
         with self.stopping(stop):
-            yield from self.cache.read(prompt, done, partial(self.encode, stop=stop), remember=turns[-2:-1])
+            yield from self.cache.read(prompt, done, partial(self.encode, stop=stop))
         self._prefill_speed = (len(wanted) - done) / (time.perf_counter() - started)
 
     def save_state(self, name: str) -> bool:

@@ -15,9 +15,6 @@ class Vocabulary:
         self.size: int = llama.llama_vocab_n_tokens(self._vocab)
         self.bos: int = llama.llama_vocab_bos(self._vocab)
         self._known_ends: dict[int, bool] = {}
-        # What begins a turn of a conversation: Gemma 4's token, then Gemma 3's; None in other vocabularies.
-        spellings = [self.tokenize(spelling) for spelling in ("<|turn>", "<start_of_turn>")]
-        self.turn: int | None = next((tokens[0] for tokens in spellings if len(tokens) == 1), None)
 
     def tokenize(self, text: str, *, control: bool = True) -> list[int]:
         """Return the tokens of a text; with `control` the spelling of a control token becomes that token.
@@ -59,7 +56,9 @@ class Vocabulary:
 
     def control_spellings(self, text: str) -> set[str]:
         """Return the spellings of control tokens that stand in a text."""
-        found = {self.piece(token).decode() for token in set(self.tokenize(text)) if self.is_control(token)}
+        found = {
+            self.piece(token).decode("utf-8", "replace") for token in set(self.tokenize(text)) if self.is_control(token)
+        }
         # The unknown token stands for characters that have none: only what is written counts.
         return {spelling for spelling in found if spelling in text}
 
