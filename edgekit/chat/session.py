@@ -55,7 +55,7 @@ class Session:
         self.grammar = grammar
         self._media = PreparedMedia(engine)
         vocabulary = engine.vocabulary
-        self._template = ChatTemplate(engine.chat_template, vocabulary.piece(vocabulary.bos).decode())
+        self._template = ChatTemplate(engine.chat_template, vocabulary.piece(vocabulary.bos).decode("utf-8", "replace"))
 
     def answer(self, messages: Sequence[Message], stop: threading.Event | None = None) -> Iterator[Event]:
         """Answer the last message; ends with Finished, whose message the caller appends to its history.

@@ -23,7 +23,6 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Measure an importance matrix, which `edgekit convert --imatrix` makes better small files with."""
-    from dataclasses import replace
     from time import monotonic
 
     from edgekit.chat.models import find_plan
@@ -35,7 +34,7 @@ def command(
     start = monotonic()
     contents = [read_text(path) for path in texts]
     with output.progress("Finding the model") as step:
-        plan = replace(find_plan(model, progress=step), projector=None)
+        plan = find_plan(model, media=False, force=True, progress=step)
     path = out or Path(f"{plan.model.stem}.imatrix.{'dat' if legacy else 'gguf'}")
     check_place(path)
     try:

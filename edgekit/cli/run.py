@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli import output
-from edgekit.cli.options import JsonOption
+from edgekit.cli.options import ForceOption, JsonOption
 from edgekit.cli.task_options import (
     BoxesOption,
     FromOption,
@@ -36,15 +36,18 @@ if TYPE_CHECKING:
     from edgekit.chat.permission import Permission
     from edgekit.chat.rounds import Answer
     from edgekit.chat.session import Session
+    from edgekit.engine.media import Budget
 
 
 def command(
     model: Annotated[str, typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo.")],
     prompt: Annotated[str | None, typer.Argument(help="The question; read from a pipe where it is left out.")] = None,
     image: Annotated[list[Path] | None, typer.Option(help="A picture to ask about; may be repeated.")] = None,
-    audio: Annotated[list[Path] | None, typer.Option(help="A sound of up to 30 s; may be repeated.")] = None,
+    audio: Annotated[list[Path] | None, typer.Option(help="A sound of up to 5 minutes; may be repeated.")] = None,
+    video: Annotated[list[Path] | None, typer.Option(help="A video: its frames, and its sound where heard.")] = None,
     image_tokens: Annotated[
-        int | None, typer.Option(help="Soft tokens per picture: 70, 140, 280, 560 or 1120; 280, or a preset's own.")
+        str | None,
+        typer.Option(help="Soft tokens per picture: 70, 140, 280, 560, 1120 or auto; 280, or a preset's own."),
     ] = None,
     preset: PresetOption = None,
     source: FromOption = None,
@@ -64,6 +67,7 @@ def command(
     top_p: Annotated[float, typer.Option(min=0, max=1, help="Choose among the likeliest words of this share.")] = 0.95,
     top_k: Annotated[int, typer.Option(min=0, help="Choose among so many likeliest words; 0 for all.")] = 64,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same answer.")] = None,
+    force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a model one question and print its answer."""
@@ -76,14 +80,15 @@ def command(
     from edgekit.engine.sampling import Sampling
 
     media = [Media("image", path) for path in image or ()] + [Media("audio", path) for path in audio or ()]
-    _check_image_tokens(image_tokens)
+    media += [Media("video", path) for path in video or ()]
+    budget = _budget(image_tokens) or preset_budget(preset)
     text = _text(prompt, preset, source, target, media)
     check_boxes(boxes, media)
     rules = grammar(read_schema(json_schema)) if json_schema else None
     with opened_tools(tool or (), mcp or ()) as tools:
         permission = permission_for(allow_tools, tools)
         with output.progress("Finding the model") as step:
-            plan = find_plan(model, projector=projector, context=context, progress=step)
+            plan = find_plan(model, projector=projector, context=context, force=force, progress=step)
         with output.progress("Loading") as step:
             engine = Engine.open(plan, lambda fraction: step(fraction, 1))
         with engine:
@@ -93,7 +98,7 @@ def command(
                 tools=tools,
                 think=think,
                 sampling=Sampling(temperature, top_p, top_k, seed, max_tokens),
-                image_tokens=image_tokens or preset_budget(preset),
+                image_tokens=budget,
                 grammar=rules,
             )
             answer = _answer(session, [user(text, *media)], permission, tool_timeout, quiet=as_json)
@@ -104,13 +109,14 @@ def command(
     _say_how_it_ended(answer, has_schema=rules is not None, has_tools=bool(tools))
 
 
-def _check_image_tokens(tokens: int | None) -> None:
-    from edgekit.engine.media import IMAGE_TOKENS
+def _budget(word: str | None) -> Budget | None:
+    from edgekit.engine.media import IMAGE_TOKENS, parse_budget
 
-    if tokens is not None and tokens not in IMAGE_TOKENS:
-        raise typer.BadParameter(
-            f"{tokens} is none of {', '.join(map(str, IMAGE_TOKENS))}", param_hint="--image-tokens"
-        )
+    try:
+        return parse_budget(word) if word else None
+    except ValueError:
+        choices = ", ".join([*map(str, IMAGE_TOKENS), "auto"])
+        raise typer.BadParameter(f"{word} is none of {choices}", param_hint="--image-tokens") from None
 
 
 def _text(prompt: str | None, preset: str | None, source: str | None, target: str | None, media: list[Media]) -> str:

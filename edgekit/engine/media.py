@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.engine.legibility import suited_tokens
-from edgekit.errors import FileError, UnsupportedError
+from edgekit.errors import EdgekitError, FileError, UnsupportedError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,6 +78,15 @@ class Sound:
         return tuple(Sound(piece) for piece in pieces if len(piece) >= _SHORTEST_SOUND * SAMPLE_RATE)
 
 
+def parse_budget(word: str) -> Budget:
+    """Return a token budget as a person writes it; ValueError where there is none such."""
+    if word == "auto":
+        return "auto"
+    if word not in map(str, IMAGE_TOKENS):
+        raise ValueError(word)
+    return int(word)
+
+
 def picture_size(width: int, height: int, tokens: int) -> tuple[int, int]:
     """Return width and height in pixels that fill a budget of soft tokens and keep the proportions.
 
@@ -105,8 +114,10 @@ def open_picture(path: Path, tokens: Budget = 280) -> Picture:
         raise FileError(f"no such picture: {path}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise FileError(f"{path} is too large a picture: make it smaller than 89 megapixels") from None
-    # Pillow raises many kinds for damaged files, SyntaxError and ValueError among them.
-    except (OSError, ValueError, SyntaxError) as problem:
+    except EdgekitError:
+        raise
+    # Pillow's readers raise whatever a damaged file leads them to: SyntaxError, RuntimeError, NotImplementedError.
+    except Exception as problem:
         raise FileError(f"cannot read the picture {path}: {_reason(problem)}") from None
 
 
