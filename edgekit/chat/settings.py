@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from edgekit.chat.session import Session
-from edgekit.engine.media import IMAGE_TOKENS
+from edgekit.engine.media import IMAGE_TOKENS, Budget, parse_budget
 from edgekit.errors import EdgekitError
 
 
@@ -17,7 +17,7 @@ class Setting:
 
     name: str
     values: str
-    read: Callable[[str], float | int | None]
+    read: Callable[[str], float | int | str]
     # "none" is allowed: for what is drawn anew, or has no limit.
     optional: bool = False
 
@@ -33,12 +33,6 @@ def _within(low: float, high: float, kind: type[int] | type[float]) -> Callable[
     return read
 
 
-def _budget(word: str) -> int:
-    if int(word) not in IMAGE_TOKENS:
-        raise ValueError(word)
-    return int(word)
-
-
 _LARGEST = 2**31 - 1
 SETTINGS = (
     Setting("temperature", "0 to 10; 0 always takes the likeliest word", _within(0, 10, float)),
@@ -46,7 +40,7 @@ SETTINGS = (
     Setting("top_k", "0 for all, or how many words", _within(0, _LARGEST, int)),
     Setting("seed", "a number, or none", _within(0, 2**32 - 1, int), optional=True),
     Setting("max_tokens", "1 or more, or none", _within(1, _LARGEST, int), optional=True),
-    Setting("image_tokens", ", ".join(map(str, IMAGE_TOKENS)), _budget),
+    Setting("image_tokens", ", ".join([*map(str, IMAGE_TOKENS), "auto"]), parse_budget),
 )
 
 
@@ -58,8 +52,7 @@ def change(session: Session, words: str) -> str:
         raise EdgekitError(f"there is no setting {name!r}: there are {', '.join(one.name for one in SETTINGS)}")
     value = _read(setting, word.strip())
     if setting.name == "image_tokens":
-        assert isinstance(value, int)
-        session.image_tokens = value
+        session.image_tokens = cast("Budget", value)
     else:
         changed: dict[str, Any] = {setting.name: value}
         session.sampling = replace(session.sampling, **changed)
