@@ -42,11 +42,11 @@ class OwnLoop:
         """Write as many tokens; which ones is left to the model."""
         started, left = time.perf_counter(), len(tokens)
         while left:
-            for _ in self._engine.write(Sampling(seed=left, max_tokens=left), self._stop, drafting="never"):
+            sampling = Sampling(seed=left, max_tokens=left)
+            for token in self._engine.write(sampling, self._stop, drafting="never"):
                 left -= 1
-            if left:
-                # The model ended its turn: llama.cpp computes nothing for that token, so it is none of those to time.
-                self._engine.cache.append(tokens[-left])
+            # Nothing is computed for the last token that the model writes: it has to be, to be timed.
+            self._engine.cache.append(token)
         return time.perf_counter() - started
 
 
