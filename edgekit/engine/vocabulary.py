@@ -28,7 +28,12 @@ class Vocabulary:
         return list(tokens[:count])
 
     def piece(self, token: int) -> bytes:
-        """Return the bytes of a token, which may end inside a character; control tokens by their spelling."""
+        """Return the bytes of a token, which may end inside a character; control tokens by their spelling.
+
+        Nothing of what is no token: a vocabulary without a BOS says -1, over which llama.cpp ends the process.
+        """
+        if not 0 <= token < self.size:
+            return b""
         room = 64
         while True:
             buffer = ctypes.create_string_buffer(room)

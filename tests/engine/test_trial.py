@@ -16,10 +16,13 @@ from oracles.header_only import write_drafter, write_header_only
 from oracles.rewritten import array, number, rewrite, string, strings, text
 
 from edgekit.catalog.load import variants
+from edgekit.chat.message import user
+from edgekit.chat.session import Session
 from edgekit.engine import trial
 from edgekit.engine.check import check_model, check_projector
 from edgekit.engine.engine import Engine
 from edgekit.engine.known_files import Known, records
+from edgekit.engine.sampling import Sampling
 from edgekit.engine.trial import Files, check_unseen, try_out
 from edgekit.errors import EdgekitError, FileError, UnsupportedError
 from edgekit.fit.plan import Plan
@@ -115,6 +118,15 @@ def test_those_that_end_llama_cpp_are_refused(name: str, q8_plan: Plan, tmp_path
     model = rewrite(q8_plan.model, tmp_path / "model.gguf", CRASHERS[name](q8_plan))
     assert unharmed(replace(q8_plan, model=model, projector=None))
     assert not own_records.exists()
+
+
+def test_a_vocabulary_without_a_bos_is_talked_to(q8_plan: Plan, tmp_path: Path) -> None:
+    keys = {"tokenizer.ggml.bos_token_id": number(HUGE), "tokenizer.ggml.add_bos_token": None}
+    model = rewrite(q8_plan.model, tmp_path / "model.gguf", keys)
+    with Engine.open(replace(q8_plan, model=model, projector=None, context=512)) as engine:
+        assert engine.vocabulary.bos == -1
+        assert engine.vocabulary.piece(engine.vocabulary.bos) == b""
+        assert list(Session(engine, sampling=Sampling(max_tokens=1)).answer([user("Hi")]))
 
 
 def test_an_old_vocabulary_is_named(q8_plan: Plan, tmp_path: Path, own_records: Path) -> None:
