@@ -43,10 +43,10 @@ class OwnLoop:
         started, left = time.perf_counter(), len(tokens)
         while left:
             sampling = Sampling(seed=left, max_tokens=left)
-            for token in self._engine.write(sampling, self._stop, drafting="never"):
-                left -= 1
+            tokens = list(self._engine.write(sampling, self._stop, drafting="never"))
+            left -= len(tokens)
             # Nothing is computed for the last token that the model writes: it has to be, to be timed.
-            self._engine.cache.append(token)
+            self._engine.cache.append(tokens[-1])
         return time.perf_counter() - started
 
 
