@@ -66,6 +66,13 @@ class Terminal:
             time.sleep(0.1)
         return self.screen()
 
+    def misses(self, *texts: str) -> None:
+        """Wait until none of the texts is on the screen."""
+        deadline = time.monotonic() + LIMIT
+        while any(text in self.screen() for text in texts):
+            assert time.monotonic() < deadline, f"{texts} did not go:\n{self.screen()}"
+            time.sleep(0.1)
+
     def hang_up(self) -> None:
         """Close the window, as when a connection breaks: what runs in it loses its terminal."""
         self._run("kill-pane")

@@ -64,7 +64,7 @@ def describe(session: Session) -> list[str]:
     return [_line(setting, session) for setting in SETTINGS]
 
 
-def _read(setting: Setting, word: str) -> float | int | None:
+def _read(setting: Setting, word: str) -> float | int | str | None:
     if setting.optional and word.lower() == "none":
         return None
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from edgekit.fit.estimate import estimate
 from edgekit.fit.plan import Plan
 from edgekit.fit.recognized import file_load
-from edgekit.fit.settings import Settings
 from edgekit.gguf_header import read_header
 from edgekit.hardware.machine import Machine
 
@@ -15,16 +14,5 @@ def expected_memory(plan: Plan, machine: Machine) -> int | None:
     load = file_load(read_header(plan.model), read_header(plan.projector) if plan.projector else None)
     if load is None:
         return None
-    settings = Settings(
-        context=plan.context,
-        batch=plan.batch,
-        ubatch=plan.ubatch,
-        cache_type_k=plan.cache_type_k,
-        cache_type_v=plan.cache_type_v,
-        flash_attention=plan.flash_attention,
-        repack=plan.repack,
-        gpu_layers=plan.gpu_layers,
-        gpus=plan.gpus,
-    )
-    memory = estimate(load, settings, machine.processor)
+    memory = estimate(load, plan.settings, machine.processor)
     return sum(line.bytes for line in memory.lines if line.where == "host")

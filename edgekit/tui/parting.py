@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-# Characters of a part: what arrives is parsed together with its part's last block, which lists make long.
-_PART = 3000
+# Characters of a part: with what arrives, its part's last block is made anew, and every item of a list is a few widgets.
+_PART = 200
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)")
 # A line that begins something by itself: an item at the margin, a heading.
 _BEGINS = re.compile(r"(?:[-*+]|\d{1,9}[.)]|#{1,6}) ")

@@ -16,7 +16,7 @@ from edgekit.tui.parting import Parting
 from edgekit.tui.printable import printable
 
 # Seconds between two paintings: faster than that nobody reads.
-_PAUSE = 0.05
+_PAUSE = 0.1
 # Showing may take this share of the time, however long the answer is: typing and the model get the rest.
 _SHARE = 0.25
 
@@ -66,6 +66,9 @@ class Prose(Vertical):
         text, self._pending = printable("".join(self._pending)), []
         for begins, piece in self._parting.feed(text, last=last):
             if begins or self._last is None:
+                if self._last is not None and not self._last.source.endswith("\n\n"):
+                    # Its list goes on in the next part.
+                    self._last.add_class("cut")
                 self._last = MarkdownPart()
                 await self.mount(self._last)
             await self._last.append(piece)

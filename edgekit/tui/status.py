@@ -119,7 +119,7 @@ def _gib(count: int) -> str:
 def bar(share: float, width: int, color: str) -> Content:
     """Return a bar of which a share is filled."""
     filled = max(round(share * width), share > 0)
-    return Content.assemble(("━" * filled, color), ("─" * (width - filled), "$panel-lighten-2"))
+    return Content.assemble(("━" * filled, color), ("─" * (width - filled), "$foreground 25%"))
 
 
 def gauge(used: int, total: int, width: int, *, wide: bool = False) -> Content:

@@ -29,6 +29,7 @@ def session() -> Any:
         ("seed none", "seed none"),
         ("max_tokens 100", "max_tokens 100"),
         ("image_tokens 1120", "image_tokens 1120"),
+        ("image_tokens auto", "image_tokens auto"),
     ],
 )
 def test_takes_and_shows_a_value(session: Any, words: str, line: str) -> None:
@@ -50,7 +51,7 @@ def test_takes_and_shows_a_value(session: Any, words: str, line: str) -> None:
         ("top_p 1.1", "top_p takes 0 to 1"),
         ("top_k 1.5", "top_k takes"),
         ("max_tokens 0", "max_tokens takes 1 or more, or none"),
-        ("image_tokens 300", "image_tokens takes 70, 140, 280, 560, 1120, not '300'"),
+        ("image_tokens 300", "image_tokens takes 70, 140, 280, 560, 1120, auto, not '300'"),
     ],
 )
 def test_refuses_in_one_line_and_changes_nothing(session: Any, words: str, problem: str) -> None:
