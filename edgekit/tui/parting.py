@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# Characters of a part: with what arrives, its part's last block is made anew, and every item of a list is a few widgets.
+# Characters of a part: with what arrives, its last block is made anew, and every item of a list is a few widgets.
 _PART = 200
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)")
 # A line that begins something by itself: an item at the margin, a heading.
