@@ -35,6 +35,7 @@ from edgekit.catalog.load import variants
 from edgekit.chat.message import Media, user
 from edgekit.chat.models import find_plan
 from edgekit.chat.session import Session
+from edgekit.cli import output
 from edgekit.convert.job import ConvertJob, convert
 from edgekit.engine.check import check_model
 from edgekit.engine.engine import Engine
@@ -198,8 +199,9 @@ def _outcome(act: Act) -> str:
     try:
         act()
     except EdgekitError as problem:
-        line = str(problem)
-        if "\n" in line or not line.isprintable():
+        # As the command line prints it.
+        line = output.plain(" ".join(str(problem).split()))
+        if not line.isprintable():
             return f"no plain line: {line!r}"
         return "crashed in its own process" if "would end edgekit" in line else "refused"
     except BaseException:
