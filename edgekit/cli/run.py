@@ -81,7 +81,7 @@ def command(
 
     media = [Media("image", path) for path in image or ()] + [Media("audio", path) for path in audio or ()]
     media += [Media("video", path) for path in video or ()]
-    budget = _budget(image_tokens) or preset_budget(preset)
+    budget = _budget(image_tokens)
     text = _text(prompt, preset, source, target, media)
     check_boxes(boxes, media)
     rules = grammar(read_schema(json_schema)) if json_schema else None
@@ -98,7 +98,7 @@ def command(
                 tools=tools,
                 think=think,
                 sampling=Sampling(temperature, top_p, top_k, seed, max_tokens),
-                image_tokens=budget,
+                image_tokens=budget or preset_budget(preset),
                 grammar=rules,
             )
             answer = _answer(session, [user(text, *media)], permission, tool_timeout, quiet=as_json)
