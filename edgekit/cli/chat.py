@@ -12,9 +12,18 @@ import typer
 
 from edgekit import paths
 from edgekit.cli.options import ForceOption
+from edgekit.cli.tool_options import (
+    AllowToolsOption,
+    McpOption,
+    ToolOption,
+    ToolTimeoutOption,
+    opened_tools,
+    permission_for,
+)
 from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
+    from edgekit.chat.permission import Permission
     from edgekit.chat.session import Session
     from edgekit.tui.model import OnProgress, OpenSession
 
@@ -30,6 +39,10 @@ def command(
     projector: Annotated[Path | None, typer.Option(help="The mmproj file, if it is not beside the model.")] = None,
     context: Annotated[int | None, typer.Option(min=64, help="Tokens that the conversation may take.")] = None,
     temperature: Annotated[float, typer.Option(min=0, help="0 always takes the likeliest word.")] = 1.0,
+    tool: ToolOption = None,
+    mcp: McpOption = None,
+    allow_tools: AllowToolsOption = None,
+    tool_timeout: ToolTimeoutOption = 60,
     force: ForceOption = False,
     plain: Annotated[bool, typer.Option("--plain", help="Line by line, for pipes and screen readers.")] = False,
 ) -> None:
@@ -50,28 +63,32 @@ def command(
             beside = projector if name == model else None
             plan = find_plan(name, projector=beside, context=context, force=force, progress=report)
             engine = Engine.open(plan, lambda share: report(share, 1))
-            return Session(engine, system=system, think=think, sampling=Sampling(temperature))
+            return Session(engine, system=system, think=think, tools=tools, sampling=Sampling(temperature))
 
         return open_session
 
     media = [*(image or ()), *(audio or ())]
-    if plain:
-        _talk_plainly(opener(model), media)
-    else:
-        _talk(model, opener, media)
+    with opened_tools(tool or (), mcp or ()) as tools:
+        permission = permission_for(allow_tools, tools, asks=True if not plain else None)
+        if plain:
+            _talk_plainly(opener(model), media, permission, tool_timeout)
+        else:
+            _talk(model, opener, media, permission, tool_timeout)
 
 
-def _talk_plainly(open_session: OpenSession, media: list[Path]) -> None:
+def _talk_plainly(open_session: OpenSession, media: list[Path], permission: Permission, limit: float) -> None:
     from edgekit.cli.plain_chat import PlainChat
     from edgekit.tui.attachment import read_attachment
 
     attachments = [read_attachment(path) for path in media]
     session = open_session(lambda done, total, text="": None)
     with session.engine:
-        PlainChat(session, attachments).run()
+        PlainChat(session, attachments, permission, limit).run()
 
 
-def _talk(model: str, opener: Callable[[str], OpenSession], media: list[Path]) -> None:
+def _talk(
+    model: str, opener: Callable[[str], OpenSession], media: list[Path], permission: Permission, limit: float
+) -> None:
     from edgekit.tui.app import ChatApp, saved_settings
     from edgekit.tui.attachment import read_attachment
     from edgekit.tui.graphics import ask_terminal
@@ -88,6 +105,8 @@ def _talk(model: str, opener: Callable[[str], OpenSession], media: list[Path]) -
         settings=settings,
         graphics=graphics,
         advice=_advice,
+        permission=permission,
+        tool_timeout=limit,
     )
     problem = app.run()
     if app.model.running:

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from edgekit import paths
 from edgekit.chat import settings, shorten
-from edgekit.chat.events import Finished, TextPiece, ThoughtPiece, ToolCallPiece
+from edgekit.chat.calling import LIMIT
+from edgekit.chat.events import TextPiece, ThoughtPiece, ToolAsked, ToolCallPiece
 from edgekit.chat.message import Media, Message, user
+from edgekit.chat.permission import Permission
+from edgekit.chat.rounds import Answer, answer_with_tools
 from edgekit.chat.session import Session
 from edgekit.cli import output
 from edgekit.cli.interrupt import interruptible
+from edgekit.cli.tool_options import ask, written
 from edgekit.errors import EdgekitError, UnsupportedError
 from edgekit.tui.attachment import Attachment, read_attachment
 from edgekit.tui.clipboard import pasted_pictures
@@ -26,8 +30,15 @@ PROMPT = "> "
 class PlainChat:
     """Reads questions from stdin, writes answers to stdout and everything else to stderr."""
 
-    def __init__(self, session: Session, attachments: Sequence[Attachment] = ()) -> None:
+    def __init__(
+        self,
+        session: Session,
+        attachments: Sequence[Attachment] = (),
+        permission: Permission | None = None,
+        tool_timeout: float = LIMIT,
+    ) -> None:
         self._session = session
+        self._permission, self._tool_timeout = permission or Permission(asks=False), tool_timeout
         self._history: list[Message] = []
         self._media = [attachment.media for attachment in attachments]
         self._commands: dict[str, Callable[[str], None]] = {
@@ -80,9 +91,8 @@ class PlainChat:
         elif line or self._media:
             media, self._media = self._media, []
             question = user(line, *media)
-            finished = self._answer([*self._history, question])
-            if finished.message.parts or finished.message.tool_calls:
-                self._history += [question, finished.message]
+            if kept := self._answer([*self._history, question]).messages:
+                self._history += [question, *kept]
 
     def _run(self, name: str, argument: str) -> None:
         if name in self._commands:
@@ -90,25 +100,29 @@ class PlainChat:
         else:
             raise UnsupportedError(f"/{name} works without --plain only")
 
-    def _answer(self, messages: Sequence[Message]) -> Finished:
+    def _answer(self, messages: Sequence[Message]) -> Answer:
         finished, thinking = None, False
         with interruptible() as stop:
-            for event in self._session.answer(messages, stop):
+            for event in answer_with_tools(
+                self._session, messages, stop, permission=self._permission, limit=self._tool_timeout
+            ):
                 if isinstance(event, TextPiece):
                     output.write(printable(event.text))
                 elif isinstance(event, ThoughtPiece) and not thinking:
                     thinking = True
                     output.tell("(thinking)")
                 elif isinstance(event, ToolCallPiece):
-                    output.tell(f"the model asks for {printable(event.call.name)}")
-                elif isinstance(event, Finished):
+                    output.tell(f"the model asks for {printable(written(event.call))}")
+                elif isinstance(event, ToolAsked):
+                    ask(event, output.tell, stop)
+                elif isinstance(event, Answer):
                     finished = event
         assert finished is not None
         output.write("\n")
         self._say_how_it_ended(finished)
         return finished
 
-    def _say_how_it_ended(self, finished: Finished) -> None:
+    def _say_how_it_ended(self, finished: Answer) -> None:
         context = self._session.engine.context
         used = finished.usage.prompt_tokens + finished.usage.completion_tokens
         if finished.finish_reason == "cancelled":
@@ -156,10 +170,10 @@ class PlainChat:
         if not self._history:
             raise EdgekitError("there is no conversation yet")
         finished = self._answer(shorten.summary_request(self._history))
-        if finished.finish_reason == "cancelled" or not finished.message.text.strip():
+        if finished.finish_reason == "cancelled" or not finished.answer.strip():
             output.tell("nothing has changed")
             return
-        self._history = shorten.summarised(finished.message.text.strip())
+        self._history = shorten.summarised(finished.answer.strip())
         output.tell("the conversation goes on from this summary")
 
     def _drop(self, count: str) -> None:

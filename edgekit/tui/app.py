@@ -18,6 +18,8 @@ from textual.theme import BUILTIN_THEMES
 from textual.worker import WorkerFailed
 
 from edgekit import paths
+from edgekit.chat.calling import LIMIT
+from edgekit.chat.permission import Permission
 from edgekit.errors import EdgekitError
 from edgekit.tui.attachment import Attachment
 from edgekit.tui.chat_screen import ChatScreen
@@ -63,11 +65,13 @@ class ChatApp(App[Exception]):
         graphics: Graphics = BLOCKS,
         gauges: Callable[[], Gauges] = read_gauges,
         advice: Callable[[], Sequence[str]] = tuple,
+        permission: Permission | None = None,
+        tool_timeout: float = LIMIT,
     ) -> None:
         super().__init__()
         for theme in THEMES.values():
             self.register_theme(theme)
-        self.model = Model(open_session)
+        self.model = Model(open_session, permission, tool_timeout)
         self._loader = Loading(self, self.model, name, opener)
         self._chosen = dict(settings.keys)
         self.choose_theme(settings.theme)

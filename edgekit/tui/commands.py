@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgekit.chat.presets import PRESETS
 from edgekit.errors import EdgekitError
 
 
@@ -30,6 +31,8 @@ COMMANDS = (
     Command("attach", "PATH", "attach a picture or a sound"),
     Command("paste", "", "attach the picture in the clipboard"),
     Command("record", "", "record a sound; again ends it"),
+    *(Command(preset.name, preset.argument, preset.help) for preset in PRESETS),
+    Command("boxes", "FILE", "save the picture with the boxes that /detect found"),
     Command("system", "[TEXT]", "tell the model how to behave"),
     Command("set", "[NAME VALUE]", "temperature, top_p, top_k, seed, max_tokens, image_tokens"),
     Command("think", "", "thinking on or off"),

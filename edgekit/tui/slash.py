@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from edgekit.chat import settings
+from edgekit.chat.presets import PRESETS
 from edgekit.errors import EdgekitError
 from edgekit.tui.notice import Notice
 from edgekit.tui.pasted import as_path, pasted_files
+from edgekit.tui.tasks import ask_preset, save_boxes
 
 if TYPE_CHECKING:
     from edgekit.tui.app import ChatApp
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
 async def run_command(screen: ChatScreen, name: str, argument: str) -> None:
     """Run a slash command; raises EdgekitError where its argument is none."""
-    if handler := _HANDLERS.get(name):
+    if name in PRESET_NAMES:
+        await ask_preset(screen, name, argument)
+    elif handler := _HANDLERS.get(name):
         await handler(screen, argument)
     else:
         await screen.run_action(f"screen.{name}")
@@ -94,10 +98,12 @@ def _app(screen: ChatScreen) -> ChatApp:
     return screen.app
 
 
+PRESET_NAMES = frozenset(preset.name for preset in PRESETS)
 _HANDLERS: dict[str, Callable[[ChatScreen, str], Awaitable[None]]] = {
     "attach": _attach,
     "paste": _paste,
     "record": _record,
+    "boxes": save_boxes,
     "system": _system,
     "set": _set,
     "model": _model,

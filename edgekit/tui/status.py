@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from edgekit.chat.events import Event, Finished, Prefilling, ThoughtPiece
+from edgekit.chat.events import Event, Finished, Prefilling, ThoughtPiece, ToolAnswered, ToolAsked
 
 _GAP = "  "
 _NEARLY_FULL = 0.9
@@ -49,6 +49,8 @@ class Status:
         """Return it as a turn goes on."""
         if isinstance(event, Prefilling):
             return replace(self, activity="reading", used=event.done)
+        if isinstance(event, (ToolAsked, ToolAnswered)):
+            return replace(self, activity="asking you" if isinstance(event, ToolAsked) else "reading")
         activity = "thinking" if isinstance(event, ThoughtPiece) else "answering"
         return replace(self, activity=activity, used=self.used + 1)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.worker import Worker
 
-from edgekit.chat import shorten
+from edgekit.chat import rounds, shorten
 from edgekit.chat.events import Finished
 from edgekit.chat.message import Message, user
 from edgekit.chat.session import Session
@@ -16,6 +16,7 @@ from edgekit.engine.cache import entries
 from edgekit.errors import EdgekitError
 from edgekit.tui.answer import Answer
 from edgekit.tui.attachment import Attachment
+from edgekit.tui.boxed import show_boxes
 from edgekit.tui.model import Model
 from edgekit.tui.notice import Notice
 from edgekit.tui.question import Question
@@ -68,6 +69,7 @@ class Turns:
         self._model.stop()
         await self.over()
         self.history.clear()
+        self._model.permission.forget()
         self._nearly_full = False
         self._screen.status.change(used=0, prefill=0, decode=0)
 
@@ -96,22 +98,28 @@ class Turns:
             screen.give_back(text, attachments)
         screen.show_answering(False)
 
-    async def _stream(self, messages: Sequence[Message], answer: Answer) -> Finished | None:
-        """Show what the model says; return how it ended, None where it was stopped before it began."""
+    async def _stream(self, messages: Sequence[Message], answer: Answer) -> rounds.Answer | None:
+        """Show what the model says; return what came of it, None where it was stopped before it began."""
         status, finished = self._screen.status, None
         async for event in self._model.answer(messages):
+            if isinstance(event, rounds.Answer):
+                finished = event
+                continue
             await answer.feed(event)
             if isinstance(event, Finished):
-                finished, status.status = event, status.status.after(event)
+                status.status = status.status.after(event)
             else:
                 status.status = status.status.during(event)
         await answer.abandon()
         return finished
 
-    async def _keep(self, question: Message, turn: Finished) -> None:
+    async def _keep(self, question: Message, turn: rounds.Answer) -> None:
         # A turn that was stopped before its first word would only confuse the next one.
-        if turn.message.parts or turn.message.tool_calls:
-            self.history += [question, turn.message]
+        if turn.messages:
+            self.history += [question, *turn.messages]
+            await show_boxes(self._screen, self.history)
+        if turn.finish_reason == "tool_calls" and self._screen.session.tools:
+            await self._screen.say(Notice("the model asked for tools again and again: this is what it said so far"))
         status = self._screen.status.status
         before, self._nearly_full = self._nearly_full, status.nearly_full
         if status.nearly_full and not before:
@@ -124,7 +132,7 @@ class Turns:
         await screen.say(answer)
         try:
             finished = await self._stream(shorten.summary_request(self.history), answer)
-            text = finished.message.text.strip() if finished and finished.finish_reason != "cancelled" else ""
+            text = finished.answer.strip() if finished and finished.finish_reason != "cancelled" else ""
             await self._go_on_from(shorten.summarised(text) if text else self.history)
             await screen.say(Notice("the conversation goes on from this summary" if text else "nothing has changed"))
         except Exception as problem:
