@@ -131,8 +131,11 @@ class Cache:
         self._keep_checkpoint()
 
     def _keep_checkpoint(self) -> None:
-        if self._takes_checkpoints:
-            self._checkpoints.keep(self.context, len(self))
+        if not self._takes_checkpoints:
+            return
+        # Together they take no more than the cache of the sliding layers itself: a window, and room for a batch.
+        in_window = min(len(self), self._window) or 1
+        self._checkpoints.keep(self.context, len(self), (self._window + self._batch) / in_window)
 
     def append(self, token: int) -> None:
         """Compute one token more; raises StoppedError, after which the cache is as it was."""

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgekit.engine.native import llama
-from edgekit.fit.estimate import CHECKPOINTS
 
 # llama.cpp's own server keeps 32 and has filled the memory of small boards with them (ggml-org/llama.cpp issue 21690).
 MOST = 16
-# In bytes; one is kept in any case.
-ROOM = CHECKPOINTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +45,15 @@ class Checkpoints:
     def __init__(self) -> None:
         self._kept: list[Checkpoint] = []
 
-    def keep(self, context: int, length: int) -> None:
-        """Keep the present state of a context that holds `length` entries; forgets others where room is short."""
+    def keep(self, context: int, length: int, copies: float) -> None:
+        """Keep the present state of a context that holds `length` entries; forgets others where room is short.
+
+        There is room for so many `copies` of the present one, and for one in any case.
+        """
         if any(kept.length == length for kept in self._kept):
             return
         size = _size(context)
-        while self._kept and (len(self._kept) >= MOST or self._bytes() + size > ROOM):
+        while self._kept and (len(self._kept) >= MOST or self._bytes() + size > copies * size):
             del self._kept[self._least_useful()]
         self._kept.append(Checkpoint.take(context, length))
 

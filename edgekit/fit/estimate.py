@@ -28,9 +28,6 @@ MIB = 1 << 20
 # Anonymous memory of `edgekit chat` without weights, cache and buffers (benchmarks/resident.py): 83 MiB of vocabulary,
 # 62 MiB of Python with Textual and of llama.cpp's own. Pages of programs and libraries are everybody's.
 PROCESS = 145 * MIB
-# Copies of the sliding windows that the engine keeps to go back to (engine/checkpoints.py): as many as have room here,
-# and one in any case.
-CHECKPOINTS = 32 * MIB
 # Soft tokens of a picture where nothing else is asked for: the reference processor's default.
 IMAGE_TOKENS = 280
 _PAGE = 4096
@@ -98,7 +95,8 @@ def estimate(load: Load, settings: Settings, processor: Processor) -> Estimate:
         *_buffers(load.variant.shape, cache, settings),
         *_projector(load, settings),
         *_drafter(load, cache, settings),
-        _line("process", PROCESS + max(cache.sliding, CHECKPOINTS), "host"),
+        # The engine keeps copies of the sliding windows to go back to (engine/checkpoints.py), within as much again.
+        _line("process", PROCESS + cache.sliding, "host"),
     ]
     return Estimate(tuple(line for line in lines if line.bytes))
 

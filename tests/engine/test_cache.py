@@ -112,19 +112,16 @@ def test_a_question_far_back_is_asked_anew_from_where_it_began(q8_plan):
         assert read(engine, [[*said, 5, *words]])[0] == len(said)
 
 
-def test_checkpoints_stay_within_their_room(q8_engine, words, monkeypatch):
+def test_checkpoints_stay_within_their_room(q8_engine, words):
     q8_engine.cache.clear()
     kept = Checkpoints()
     read(q8_engine, [words])
-    size = len(q8_engine.cache.remember().window)
-    monkeypatch.setattr("edgekit.engine.checkpoints.ROOM", 3 * size)
     for length in (10, 20, 22, 90, 200):
-        kept.keep(q8_engine.cache.context, length)
+        kept.keep(q8_engine.cache.context, length, 3)
     # Those closest to their neighbours went first.
     assert [kept.latest(length).length for length in (50, 100, 300)] == [22, 90, 200]
     assert kept.latest(21) is None
-    monkeypatch.setattr("edgekit.engine.checkpoints.ROOM", 0)
-    kept.keep(q8_engine.cache.context, 300)
+    kept.keep(q8_engine.cache.context, 300, 0)
     assert kept.latest(299) is None
     assert kept.latest(300).length == 300
 
