@@ -84,5 +84,5 @@ def _frames(container: InputContainer) -> Iterator[tuple[float, Image]]:
 
 def _upright(frame: VideoFrame) -> Image:
     # Telephones record lying down and write beside it how far to turn.
-    image = frame.to_image()
+    image: Image = frame.to_image()  # type: ignore[no-untyped-call]
     return image.rotate(frame.rotation, expand=True) if frame.rotation else image
