@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgekit import paths
+from edgekit.cli import output
 from edgekit.cli.options import ForceOption
 from edgekit.cli.tool_options import (
     AllowToolsOption,
@@ -24,21 +26,33 @@ from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
     from edgekit.chat.permission import Permission
+    from edgekit.chat.saved import Saved
     from edgekit.chat.session import Session
+    from edgekit.chat.tools import Tool
+    from edgekit.engine.engine import Engine
     from edgekit.tui.model import OnProgress, OpenSession
 
 _DEMO = "demo"
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo.")] = _DEMO,
+    model: Annotated[
+        str | None,
+        typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo (which it is if left out)."),
+    ] = None,
     system: Annotated[str | None, typer.Option(help="What the model should know and how it should answer.")] = None,
     think: Annotated[bool, typer.Option("--think", help="Let the model think before it answers.")] = False,
     image: Annotated[list[Path] | None, typer.Option(help="A picture for the first question; may be repeated.")] = None,
     audio: Annotated[list[Path] | None, typer.Option(help="A sound for the first question; may be repeated.")] = None,
     projector: Annotated[Path | None, typer.Option(help="The mmproj file, if it is not beside the model.")] = None,
     context: Annotated[int | None, typer.Option(min=64, help="Tokens that the conversation may take.")] = None,
-    temperature: Annotated[float, typer.Option(min=0, help="0 always takes the likeliest word.")] = 1.0,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="0 always takes the likeliest word; 1 if not given.")
+    ] = None,
+    last: Annotated[bool, typer.Option("--continue", help="Go on with the last conversation.")] = False,
+    conversation: Annotated[
+        int | None, typer.Option(help="Go on with this one: `edgekit conversations` lists them.", metavar="ID")
+    ] = None,
     tool: ToolOption = None,
     mcp: McpOption = None,
     allow_tools: AllowToolsOption = None,
@@ -47,6 +61,8 @@ def command(
     plain: Annotated[bool, typer.Option("--plain", help="Line by line, for pipes and screen readers.")] = False,
 ) -> None:
     """Talk with a model: text, pictures and sound, in this terminal."""
+    saved = _saved(last, conversation)
+    asked = model or (saved.state.settings.model if saved else "") or _DEMO
     if not plain and not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         raise EdgekitError(
             "`edgekit chat` needs a terminal on stdin, stdout and stderr: "
@@ -56,14 +72,12 @@ def command(
     def opener(name: str) -> OpenSession:
         def open_session(report: OnProgress) -> Session:
             from edgekit.chat.models import find_plan
-            from edgekit.chat.session import Session
             from edgekit.engine.engine import Engine
-            from edgekit.engine.sampling import Sampling
 
-            beside = projector if name == model else None
+            beside = projector if name == asked else None
             plan = find_plan(name, projector=beside, context=context, force=force, progress=report)
             engine = Engine.open(plan, lambda share: report(share, 1))
-            return Session(engine, system=system, think=think, tools=tools, sampling=Sampling(temperature))
+            return _session(engine, tools, saved, system, think, temperature)
 
         return open_session
 
@@ -71,9 +85,50 @@ def command(
     with opened_tools(tool or (), mcp or ()) as tools:
         permission = permission_for(allow_tools, tools, asks=True if not plain else None)
         if plain:
-            _talk_plainly(opener(model), media, permission, tool_timeout)
+            _talk_plainly(opener(asked), media, permission, tool_timeout)
         else:
-            _talk(model, opener, media, permission, tool_timeout)
+            _talk(asked, opener, media, permission, tool_timeout, saved.id if saved else None)
+
+
+def _saved(last: bool, id: int | None) -> Saved | None:
+    if last and id is not None:
+        raise typer.BadParameter("say one of them, or the other", param_hint="--continue, --conversation")
+    if not last and id is None:
+        return None
+    from edgekit.chat.store import Store
+
+    store = Store(say=output.hint)
+    if id is None:
+        latest = store.latest()
+        if latest is None:
+            raise EdgekitError("there is no conversation to go on with: `edgekit chat` begins one")
+        id = latest.id
+    saved, _ = store.load(id)
+    store.close()
+    return saved
+
+
+def _session(
+    engine: Engine,
+    tools: Sequence[Tool],
+    saved: Saved | None,
+    system: str | None,
+    think: bool,
+    temperature: float | None,
+) -> Session:
+    """Return a session with the saved conversation's settings; those of the command line come before them."""
+    from edgekit.chat.saved import apply
+    from edgekit.chat.session import Session
+
+    session = Session(engine, tools=tools)
+    if saved is not None:
+        apply(saved.state.settings, session)
+    if system is not None:
+        session.system = system
+    if temperature is not None:
+        session.sampling = replace(session.sampling, temperature=temperature)
+    session.think = session.think or think
+    return session
 
 
 def _talk_plainly(open_session: OpenSession, media: list[Path], permission: Permission, limit: float) -> None:
@@ -87,7 +142,12 @@ def _talk_plainly(open_session: OpenSession, media: list[Path], permission: Perm
 
 
 def _talk(
-    model: str, opener: Callable[[str], OpenSession], media: list[Path], permission: Permission, limit: float
+    model: str,
+    opener: Callable[[str], OpenSession],
+    media: list[Path],
+    permission: Permission,
+    limit: float,
+    conversation: int | None,
 ) -> None:
     from edgekit.tui.app import ChatApp, saved_settings
     from edgekit.tui.attachment import read_attachment
@@ -107,6 +167,7 @@ def _talk(
         advice=_advice,
         permission=permission,
         tool_timeout=limit,
+        conversation=conversation,
     )
     problem = app.run()
     if app.model.running:

@@ -17,7 +17,7 @@ from edgekit.chat.events import (
     ToolAsked,
     ToolCallPiece,
 )
-from edgekit.chat.message import ToolCall
+from edgekit.chat.message import Message, ToolCall
 from edgekit.tui.prose import Prose
 from edgekit.tui.thought import Thought
 from edgekit.tui.tool_card import ToolCard
@@ -46,7 +46,7 @@ class Answer(Vertical):
         if isinstance(event, Prefilling):
             await self._wait(f"reading {event.done} of {event.total} tokens")
             return
-        await self._waiting.remove()
+        await self._stop_waiting()
         if isinstance(event, ThoughtPiece):
             await self._think(event.text)
             return
@@ -63,9 +63,22 @@ class Answer(Vertical):
         else:
             await self._finish(event)
 
+    async def recall(self, message: Message) -> None:
+        """Show an answer of another day."""
+        if message.thought:
+            thought = Thought()
+            await self.mount(thought)
+            thought.recall(message.thought)
+        if message.text:
+            await self._write(message.text)
+            await self._finish_text()
+        for call in message.tool_calls:
+            await self.mount(ToolCard(call))
+        await self.abandon()
+
     async def abandon(self) -> None:
         """End the turn where no event Finished comes."""
-        await self._waiting.remove()
+        await self._stop_waiting()
         await self._finish_thought()
         await self._finish_text()
 
@@ -78,6 +91,11 @@ class Answer(Vertical):
 
     def _card(self, call: ToolCall) -> ToolCard:
         return next(card for card in self.query(ToolCard) if card.call is call)
+
+    async def _stop_waiting(self) -> None:
+        # Once: removing what is gone costs more than showing a token.
+        if self._waiting.is_attached:
+            await self._waiting.remove()
 
     async def _think(self, text: str) -> None:
         if self._thought is None:

@@ -67,6 +67,7 @@ class ChatApp(App[Exception]):
         advice: Callable[[], Sequence[str]] = tuple,
         permission: Permission | None = None,
         tool_timeout: float = LIMIT,
+        conversation: int | None = None,
     ) -> None:
         super().__init__()
         for theme in THEMES.values():
@@ -83,6 +84,8 @@ class ChatApp(App[Exception]):
             graphics=graphics,
             gauges=gauges,
             advice=advice,
+            model_name=lambda: self._loader.name,
+            conversation=conversation,
         )
 
     @property
@@ -145,6 +148,7 @@ class ChatApp(App[Exception]):
         await self.model.close(_PATIENCE if self.model.loaded.is_set() else 0.5)
         if self.model.session is not None and not self.model.running:
             await self.chat.turns.over()
+        await self.chat.saving.close()
         self.exit()
 
     def action_help(self) -> None:

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from edgekit.chat.message import Message
+from edgekit.chat.saved import Draft, Settings, lasting_name, settings_of
 from edgekit.chat.session import Session
 from edgekit.errors import EdgekitError, UnsupportedError
 from edgekit.tui.attaching import Attaching
@@ -25,8 +26,11 @@ from edgekit.tui.gauges import Gauges, read_gauges
 from edgekit.tui.graphics import BLOCKS, Graphics
 from edgekit.tui.model import Model
 from edgekit.tui.notice import Notice, explain
+from edgekit.tui.past import Past
 from edgekit.tui.pasted import pasted_files
 from edgekit.tui.printable import printable
+from edgekit.tui.question import Question
+from edgekit.tui.saving import Saving
 from edgekit.tui.slash import run_command
 from edgekit.tui.status import StatusLine
 from edgekit.tui.turns import Turns
@@ -46,6 +50,8 @@ class ChatScreen(Screen[None]):
         Binding("ctrl+t", "think", "Thinking on or off", priority=True, id="think"),
         Binding("ctrl+o", "attach", "Attach a picture or a sound", priority=True, id="attach"),
         Binding("ctrl+n", "new", "New conversation", priority=True, id="new"),
+        Binding("ctrl+l", "conversations", "List conversations, go on with one", priority=True, id="conversations"),
+        Binding("ctrl+r", "regenerate", "Ask the last question again", priority=True, id="regenerate"),
     ]
 
     def __init__(
@@ -58,6 +64,8 @@ class ChatScreen(Screen[None]):
         graphics: Graphics = BLOCKS,
         gauges: Callable[[], Gauges] = read_gauges,
         advice: Callable[[], Sequence[str]] = tuple,
+        model_name: Callable[[], str] = str,
+        conversation: int | None = None,
     ) -> None:
         super().__init__()
         self._model = model
@@ -65,6 +73,16 @@ class ChatScreen(Screen[None]):
         self._first = attachments
         self._gauges = gauges
         self.graphics = graphics
+        self._model_name, self._conversation = model_name, conversation
+        self.saving = Saving(
+            None,
+            lasting_name(model_name()),
+            self._settings,
+            lambda: self.draft,
+            self._hear,
+            held=conversation is not None,
+        )
+        self.past = Past(self, self.saving)
         self.turns = Turns(self, model)
         self.attaching = Attaching(self, model, folder, graphics)
 
@@ -90,6 +108,18 @@ class ChatScreen(Screen[None]):
             raise EdgekitError("the model is still being loaded")
         return self._model.session
 
+    @property
+    def draft(self) -> Draft:
+        """Return what is typed and attached; a command's name is none of it."""
+        text, attachments = self.query_one(Composer).text, self.query_one(Chips).attachments
+        is_command = text.startswith("/") and " " not in text
+        return Draft("" if is_command else text, tuple(attachment.media for attachment in attachments))
+
+    @property
+    def loaded_session(self) -> Session | None:
+        """Return the session; None while the model is being loaded."""
+        return self._model.session
+
     def compose(self) -> ComposeResult:
         """Lay them out from top to bottom."""
         with Conversation():
@@ -100,9 +130,25 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Let a person type at once."""
-        self.query_one(Chips).add(*self._first)
         self.query_one(Composer).focus()
+        self.past.begin(self._open_first())
         self.set_interval(_LOOK, self._look)
+
+    async def _open_first(self) -> None:
+        self.query_one(Chips).add(*self._first)
+        if self._conversation is None:
+            await self.past.tell_unsent()
+        else:
+            await self.past.open_first(self._conversation)
+
+    def _settings(self) -> Settings | None:
+        session = self._model.session
+        return None if session is None else settings_of(session, self._model_name())
+
+    def _hear(self, line: str, is_error: bool) -> None:
+        # While the application ends there is nothing to say it in.
+        if self.query(Conversation):
+            self.run_worker(self.say(Notice(line, "error" if is_error else "done"), follow=True))
 
     def _welcome(self) -> Welcome:
         return Welcome(toy=self._toy, advice=self._advice)
@@ -123,6 +169,7 @@ class ChatScreen(Screen[None]):
             thinking=session.think,
             activity="",
         )
+        self.past.apply_settings()
 
     def show_answering(self, answering: bool) -> None:
         """Show that a turn is going on, or that it is over."""
@@ -163,6 +210,34 @@ class ChatScreen(Screen[None]):
         self.query_one(Composer).give_back(text)
         self.query_one(Chips).add(*attachments)
 
+    def take_composer(self) -> tuple[str, tuple[Attachment, ...]]:
+        """Empty what is typed and attached; returns it."""
+        composer = self.query_one(Composer)
+        text = composer.text
+        composer.clear()
+        composer.border_title = ""
+        return text, self.query_one(Chips).take()
+
+    def begin_composer(self, text: str, attachments: Sequence[Attachment]) -> None:
+        """Put a question before what is typed."""
+        self.query_one(Chips).add(*attachments)
+        self.query_one(Composer).begin(text)
+
+    def fill_composer(self, text: str, attachments: Sequence[Attachment], title: str = "") -> None:
+        """Put a question in place of what is typed."""
+        self.take_composer()
+        self.begin_composer(text, attachments)
+        self.query_one(Composer).border_title = title
+
+    @on(Composer.Changed)
+    @on(Chips.Changed)
+    def _typed(self) -> None:
+        self.saving.note()
+
+    @on(Question.Revised)
+    def _revised(self, event: Question.Revised) -> None:
+        self.past.begin(self.past.edit(event.question) if event.how == "edit" else self.past.fork(event.question))
+
     @on(Composer.Submitted)
     async def _submitted(self, event: Composer.Submitted) -> None:
         chips, composer = self.query_one(Chips), self.query_one(Composer)
@@ -176,7 +251,9 @@ class ChatScreen(Screen[None]):
                 await self._run_command(*command)
             elif not self.answering and (event.text or chips.attachments):
                 composer.accept()
-                self.turns.ask(event.text, chips.take())
+                composer.border_title = ""
+                instead, self.past.edited = self.past.edited, None
+                self.turns.ask(event.text, chips.take(), instead)
         except EdgekitError as problem:
             await self.complain(problem)
 
@@ -193,8 +270,9 @@ class ChatScreen(Screen[None]):
         self.attaching.browse()
 
     def action_stop(self) -> None:
-        """Stop the answer; what is there stays."""
-        self._model.stop()
+        """Stop the answer, and what is there stays; or leave a question that was to be edited."""
+        if not self.past.leave_edit():
+            self._model.stop()
 
     def action_copy_or_stop(self) -> None:
         """Copy what is selected; stop the answer where nothing is."""
@@ -221,9 +299,19 @@ class ChatScreen(Screen[None]):
     async def action_new(self) -> None:
         """Begin a new conversation."""
         await self.turns.forget()
+        self.past.leave_edit()
+        await self.saving.begin()
         conversation = self.query_one(Conversation)
         await conversation.clear()
         await conversation.add(self._welcome())
+
+    def action_conversations(self) -> None:
+        """List what was said before."""
+        self.past.begin(self.past.choose())
+
+    def action_regenerate(self) -> None:
+        """Ask the last question again."""
+        self.past.begin(self.past.regenerate())
 
     async def action_copy(self) -> None:
         """Copy the last answer."""

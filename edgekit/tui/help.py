@@ -20,6 +20,7 @@ FIXED_KEYS = (
     ("Tab", "take the suggestion; else go to a thought or a code block"),
     ("Enter there", "unfold the thought, copy the code"),
     ("Backspace", "on an empty line: take the last file off"),
+    ("E, F", "on a question that Tab went to: edit it, go on from it in a copy"),
     ("Ctrl+P", "all actions, themes too"),
 )
 

@@ -24,6 +24,11 @@ class Loading:
     def __init__(self, app: ChatApp, model: Model, name: str, opener: Callable[[str], OpenSession] | None) -> None:
         self._app, self._model, self._name, self._opener = app, model, name, opener
 
+    @property
+    def name(self) -> str:
+        """Return what a person calls the model."""
+        return self._name
+
     async def first(self) -> None:
         """Load what was asked for; raises what loading raises."""
         await self._load(self._name)

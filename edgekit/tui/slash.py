@@ -66,6 +66,36 @@ async def _drop(screen: ChatScreen, count: str) -> None:
     screen.turns.drop(count)
 
 
+async def _conversations(screen: ChatScreen, _: str) -> None:
+    screen.past.begin(screen.past.choose())
+
+
+async def _rename(screen: ChatScreen, title: str) -> None:
+    screen.past.begin(screen.past.rename(title))
+
+
+async def _export(screen: ChatScreen, words: str) -> None:
+    screen.past.begin(screen.past.export(words))
+
+
+async def _edit(screen: ChatScreen, number: str) -> None:
+    screen.past.begin(screen.past.edit(screen.past.question(_number(number))))
+
+
+async def _fork(screen: ChatScreen, number: str) -> None:
+    screen.past.begin(screen.past.fork(screen.past.question(_number(number)) if number else None))
+
+
+async def _regenerate(screen: ChatScreen, _: str) -> None:
+    screen.past.begin(screen.past.regenerate())
+
+
+def _number(word: str) -> int | None:
+    if word and not (word.isascii() and word.isdigit()):
+        raise EdgekitError(f"{word!r} is no number of a question: 1 is the first one")
+    return int(word) if word else None
+
+
 async def _theme(screen: ChatScreen, name: str) -> None:
     if name:
         _app(screen).choose_theme(name)
@@ -109,6 +139,12 @@ _HANDLERS: dict[str, Callable[[ChatScreen, str], Awaitable[None]]] = {
     "model": _model,
     "compact": _compact,
     "drop": _drop,
+    "conversations": _conversations,
+    "rename": _rename,
+    "export": _export,
+    "edit": _edit,
+    "regenerate": _regenerate,
+    "fork": _fork,
     "theme": _theme,
     "key": _key,
     "help": _help,

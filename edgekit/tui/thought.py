@@ -35,6 +35,12 @@ class Thought(Collapsible):
         if not self.collapsed:
             await self._write_unseen()
 
+    def recall(self, text: str) -> None:
+        """Hold what was thought on another day: nobody knows how long it took."""
+        self._clock.stop()
+        self._unseen, self._finished = [text], True
+        self.title = "Thought"
+
     async def finish(self) -> None:
         """Stop the clock."""
         self._clock.stop()

@@ -11,6 +11,7 @@ from textual.worker import Worker
 from edgekit.chat import rounds, shorten
 from edgekit.chat.events import Finished
 from edgekit.chat.message import Message, user
+from edgekit.chat.saved import Draft
 from edgekit.chat.session import Session
 from edgekit.engine.cache import entries
 from edgekit.errors import EdgekitError
@@ -19,6 +20,7 @@ from edgekit.tui.attachment import Attachment
 from edgekit.tui.boxed import show_boxes
 from edgekit.tui.model import Model
 from edgekit.tui.notice import Notice
+from edgekit.tui.past import position
 from edgekit.tui.question import Question
 
 if TYPE_CHECKING:
@@ -42,9 +44,11 @@ class Turns:
         """Whether a turn is going on."""
         return self._turn is not None and self._turn.is_running
 
-    def ask(self, text: str, attachments: Sequence[Attachment]) -> None:
-        """Begin a turn."""
-        self._begin(self._ask(text, attachments))
+    def ask(self, text: str, attachments: Sequence[Attachment], instead: Message | None = None) -> None:
+        """Begin a turn; `instead` is the earlier question that is asked anew, so that what came after it goes."""
+        earlier = self.history if instead is None else self.history[: position(self.history, instead)]
+        self._screen.saving.asking(Draft(text, tuple(attachment.media for attachment in attachments)))
+        self._begin(self._ask(text, attachments, tuple(earlier), instead))
 
     def compact(self) -> None:
         """Let the model sum the conversation up, and go on from its summary."""
@@ -64,10 +68,14 @@ class Turns:
         if self._turn is not None and self.answering:
             await self._turn.wait()
 
-    async def forget(self) -> None:
-        """Stop, and begin with an empty history."""
+    async def stop(self) -> None:
+        """Stop, and wait until it is over."""
         self._model.stop()
         await self.over()
+
+    async def forget(self) -> None:
+        """Stop, and begin with an empty history."""
+        await self.stop()
         self.history.clear()
         self._model.permission.forget()
         self._nearly_full = False
@@ -82,18 +90,25 @@ class Turns:
         if not self.history:
             raise EdgekitError("there is no conversation yet")
 
-    async def _ask(self, text: str, attachments: Sequence[Attachment]) -> None:
+    async def _ask(
+        self, text: str, attachments: Sequence[Attachment], earlier: Sequence[Message], instead: Message | None
+    ) -> None:
         screen = self._screen
         question = user(text, *(attachment.media for attachment in attachments))
         answer = Answer()
         screen.show_answering(True)
-        await screen.say(Question(text, attachments, screen.graphics), follow=True)
+        await screen.saving.asked()
+        if instead:
+            await screen.past.cut(instead)
+        await screen.say(Question(text, attachments, screen.graphics, question), follow=True)
         await screen.say(answer)
         try:
-            if finished := await self._stream([*self.history, question], answer):
-                await self._keep(question, finished)
+            finished = await self._stream([*earlier, question], answer)
+            await self._keep(earlier, question, finished, replace=instead is not None)
         except Exception as problem:
             await answer.abandon()
+            if instead:
+                await screen.past.show()
             await screen.complain(problem)
             screen.give_back(text, attachments)
         screen.show_answering(False)
@@ -113,11 +128,20 @@ class Turns:
         await answer.abandon()
         return finished
 
-    async def _keep(self, question: Message, turn: rounds.Answer) -> None:
+    async def _keep(
+        self, earlier: Sequence[Message], question: Message, turn: rounds.Answer | None, *, replace: bool
+    ) -> None:
         # A turn that was stopped before its first word would only confuse the next one.
-        if turn.messages:
-            self.history += [question, *turn.messages]
+        if turn and turn.messages:
+            self.history[len(earlier) :] = [question, *turn.messages]
             await show_boxes(self._screen, self.history)
+        elif replace:
+            await self._screen.past.show()
+        await self._screen.saving.keep(self.history, replace=replace)
+        if turn:
+            await self._tell(turn)
+
+    async def _tell(self, turn: rounds.Answer) -> None:
         if turn.finish_reason == "tool_calls" and self._screen.session.tools:
             await self._screen.say(Notice("the model asked for tools again and again: this is what it said so far"))
         status = self._screen.status.status
@@ -133,7 +157,7 @@ class Turns:
         try:
             finished = await self._stream(shorten.summary_request(self.history), answer)
             text = finished.answer.strip() if finished and finished.finish_reason != "cancelled" else ""
-            await self._go_on_from(shorten.summarised(text) if text else self.history)
+            await self.go_on_from(shorten.summarised(text) if text else self.history)
             await screen.say(Notice("the conversation goes on from this summary" if text else "nothing has changed"))
         except Exception as problem:
             await answer.abandon()
@@ -141,11 +165,12 @@ class Turns:
         screen.show_answering(False)
 
     async def _drop(self, count: int, turns: int) -> None:
-        await self._go_on_from(shorten.without_oldest(self.history, count))
+        await self.go_on_from(shorten.without_oldest(self.history, count))
         text = f"forgot the oldest {count} of {turns} turns: they stay on the screen, the model no longer reads them"
         await self._screen.say(Notice(text), follow=True)
 
-    async def _go_on_from(self, history: list[Message]) -> None:
+    async def go_on_from(self, history: list[Message]) -> None:
+        """Let the model read another history from now on; shows how much of the context it takes."""
         self.history[:] = history
         self._nearly_full = False
         if (session := self._model.session) is not None:

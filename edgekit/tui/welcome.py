@@ -16,6 +16,7 @@ _KEYS = (
     ("Ctrl+O", "shows it a picture or a sound; dropping a file here does too"),
     ("Ctrl+T", "lets it think first"),
     ("Esc", "stops it"),
+    ("Ctrl+L", "lists earlier conversations: all are saved"),
     ("F1", "lists everything else"),
     ("Ctrl+Q", "leaves"),
 )

@@ -115,6 +115,12 @@ def demo_plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
         return replace(find_plan("demo"), threads=1, batch_threads=1)
 
 
+@pytest.fixture(autouse=True)
+def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conversations are saved where the test can look, never among the person's own."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+
 @pytest.fixture
 def opener(demo_plan: Plan) -> Callable[[type[Session]], OpenSession]:
     """Open the bundled model with a session of a given kind; it always takes the likeliest token."""
@@ -148,6 +154,7 @@ def chat(opener: Callable[[type[Session]], OpenSession]) -> OpenChat:
             app.model.stop()
             await driver.until(lambda: not app.model.running, "the model to stop")
             await app.model.close(LIMIT)
+            await app.chat.saving.close()
 
     return start
 

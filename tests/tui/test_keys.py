@@ -159,6 +159,30 @@ async def _quit(person: Any) -> None:
     await person.until(lambda: not person.app.is_running or person.app.return_code == 0, "the end")
 
 
+@tries("conversations")
+async def _conversations(person: Any) -> None:
+    await person.press("ctrl+l")
+    await person.sees("nothing was said yet")
+
+
+@tries("regenerate")
+async def _regenerate(person: Any) -> None:
+    await person.press("ctrl+r")
+    await person.sees("nothing was asked yet")
+
+
+@tries("E, F")
+async def _revise(person: Any) -> None:
+    await _stop(person)
+    await person.answered()
+    await person.press("shift+tab")
+    await person.sees("E edits")
+    await person.press("f")
+    await person.sees("this is a copy now")
+    await person.press("shift+tab", "e")
+    await person.until(lambda: _typed(person) == "What are you?", "the question to edit")
+
+
 @tries("Up, Down")
 async def _recall(person: Any) -> None:
     await person.send("/think")
