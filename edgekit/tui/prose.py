@@ -68,7 +68,8 @@ class Prose(Vertical):
             if begins or self._last is None:
                 if self._last is not None and not self._last.source.endswith("\n\n"):
                     # Its list goes on in the next part.
-                    self._last.add_class("cut")
+                    for block in self._last.children[-1:]:
+                        block.add_class("cut")
                 self._last = MarkdownPart()
                 await self.mount(self._last)
             await self._last.append(piece)
