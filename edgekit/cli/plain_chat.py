@@ -146,7 +146,7 @@ class PlainChat:
 
     def _check(self, media: Media) -> None:
         engine = self._session.engine
-        if not (engine.takes_pictures if media.kind == "image" else engine.takes_sound):
+        if not (engine.takes_sound if media.kind == "audio" else engine.takes_pictures):
             raise UnsupportedError(f"{engine.name} cannot take {media.path.name}")
 
     def _paste(self, _: str) -> None:

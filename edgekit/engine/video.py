@@ -51,6 +51,24 @@ def open_video(path: Path, tokens: int = FRAME_TOKENS) -> Video:
     return Video(frames, has_sound)
 
 
+def first_frame(path: Path) -> tuple[Image, float] | None:
+    """Return a video's first frame and its length in seconds; None where the file shows nothing that moves."""
+    import av
+
+    try:
+        with sound_file(path) as container:
+            # The picture on a record's sleeve is a video of one frame, too.
+            moving = [
+                one for one in container.streams.video if not one.disposition & av.stream.Disposition.attached_pic
+            ]
+            if not moving or not container.duration:
+                return None
+            frame = next(container.decode(moving[0]), None)
+            return (_upright(frame), container.duration / av.time_base) if frame else None
+    except (av.FFmpegError, ValueError):
+        return None
+
+
 def frame_times(seconds: float) -> list[float]:
     """Return the times, in seconds, of the frames that are shown of a video."""
     count = max(1, min(MOST_FRAMES, math.ceil(seconds)))

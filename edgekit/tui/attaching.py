@@ -84,7 +84,7 @@ class Attaching:
         if (session := self._model.session) is None:
             return
         engine, name = session.engine, attachment.media.path.name
-        if attachment.media.kind == "image" and not engine.takes_pictures:
+        if attachment.media.kind != "audio" and not engine.takes_pictures:
             raise UnsupportedError(f"{engine.name} was loaded without eyes: it cannot take {name}")
         if attachment.media.kind == "audio" and not engine.takes_sound:
             raise UnsupportedError(f"{engine.name} was loaded without ears: it cannot take {name}")

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 PICTURES = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 SOUNDS = frozenset({".aac", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
+VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".webm"})
 # What folders list; a file given by its path may have any name.
-SUFFIXES = PICTURES | SOUNDS
+SUFFIXES = PICTURES | SOUNDS | VIDEOS
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """A picture or a sound with what a person wants to see of it."""
+    """A picture, a sound or a video with what a person wants to see of it."""
 
     media: Media
     # "640x480" or "2.1 s".
@@ -37,22 +38,22 @@ class Attachment:
     @property
     def label(self) -> str:
         """Return its name, extent and size in a few words."""
-        mark = "▣" if self.media.kind == "image" else "♪"
+        mark = {"image": "▣", "audio": "♪", "video": "▶"}[self.media.kind]
         return f"{mark} {self.media.path.name} · {self.extent} · {_size(self.bytes)}"
 
 
 def read_attachment(path: Path, graphics: Graphics = BLOCKS) -> Attachment:
-    """Read a picture's or a sound's outline; FileError where it is neither, UnsupportedError where it is too long."""
+    """Read a file's outline; FileError where it is nothing to see or hear, UnsupportedError where it is too long."""
     path = path.absolute()
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
         raise FileError(f"no such file: {path}") from None
     if not stat.S_ISREG(mode):
-        raise FileError(f"{path} is no file: give one picture or sound")
-    attachment = _read_picture(path, graphics) or _read_sound(path)
+        raise FileError(f"{path} is no file: give one picture, sound or video")
+    attachment = _read_picture(path, graphics) or _read_video(path, graphics) or _read_sound(path)
     if attachment is None:
-        raise FileError(f"{path.name} is neither a picture nor a sound that can be read")
+        raise FileError(f"{path.name} is neither a picture, a sound nor a video that can be read")
     return attachment
 
 
@@ -61,7 +62,7 @@ def _read_picture(path: Path, graphics: Graphics) -> Attachment | None:
 
     from edgekit.engine.media import picture_file
 
-    room = COLUMNS * graphics.pixels[0], ROWS * graphics.pixels[1]
+    room = _room(graphics)
     try:
         with picture_file(path) as picture:
             extent = f"{picture.width}x{picture.height}"
@@ -72,6 +73,23 @@ def _read_picture(path: Path, graphics: Graphics) -> Attachment | None:
         return None
     preview.thumbnail(room)
     return Attachment(Media("image", path), extent, path.stat().st_size, preview)
+
+
+def _read_video(path: Path, graphics: Graphics) -> Attachment | None:
+    from edgekit.engine.video import first_frame
+
+    found = first_frame(path)
+    if found is None:
+        return None
+    frame, seconds = found
+    extent = f"{frame.width}x{frame.height}, {seconds:.1f} s"
+    preview = frame.convert("RGBA")
+    preview.thumbnail(_room(graphics))
+    return Attachment(Media("video", path), extent, path.stat().st_size, preview)
+
+
+def _room(graphics: Graphics) -> tuple[int, int]:
+    return COLUMNS * graphics.pixels[0], ROWS * graphics.pixels[1]
 
 
 def _read_sound(path: Path) -> Attachment | None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import wave
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
+from oracles.videos import make_video
 from PIL import Image
 
 from edgekit.engine.media import LONGEST_SOUND
@@ -56,6 +59,30 @@ def test_half_blocks_hold_the_upper_and_the_lower_pixel() -> None:
     assert str(second.style) == "#ffffff on #ffffff"
 
 
+def test_a_video_shows_its_first_frame(tmp_path: Path) -> None:
+    attachment = read_attachment(make_video(tmp_path / "clip.mp4", 3, sound=True))
+    assert attachment.media.kind == "video"
+    assert attachment.extent.startswith("160x96, 3.")
+    assert attachment.label.startswith("▶ clip.mp4")
+    assert attachment.preview is not None
+
+
+def test_a_sound_with_a_picture_on_its_sleeve_is_a_sound(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp3"
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("mp3", rate=16_000, layout="mono")
+        sleeve = container.add_stream("png", rate=1, width=32, height=32, pix_fmt="rgb24")
+        sleeve.disposition = av.stream.Disposition.attached_pic
+        pixels = np.zeros((32, 32, 3), np.uint8)
+        container.mux(sleeve.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(sleeve.encode())
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16_000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode())
+    assert read_attachment(path).media.kind == "audio"
+
+
 def test_a_sound_has_its_length(tmp_path: Path) -> None:
     path = tmp_path / "sound.wav"
     with wave.open(str(path), "wb") as sound:
@@ -80,7 +107,7 @@ def test_a_sound_that_cannot_be_heard_is_refused_at_once(tmp_path: Path, seconds
 def test_what_is_no_media_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    with pytest.raises(FileError, match="file is neither a picture nor a sound"):
+    with pytest.raises(FileError, match="file is neither a picture, a sound nor a video"):
         read_attachment(path)
 
 

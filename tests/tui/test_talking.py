@@ -77,7 +77,7 @@ class TestPicture:
         (tmp_path / "notes.png").write_text("no picture")
         async with chat() as person:
             await person.attach(tmp_path / "notes.png")
-            await person.sees("notes.png is neither a picture nor a sound")
+            await person.sees("notes.png is neither a picture, a sound nor a video")
             await person.attach(tmp_path / "missing.png")
             await person.sees("no such file")
             await person.send("What are you?")
