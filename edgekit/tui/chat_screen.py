@@ -240,20 +240,27 @@ class ChatScreen(Screen[None]):
 
     @on(Composer.Submitted)
     async def _submitted(self, event: Composer.Submitted) -> None:
-        chips, composer = self.query_one(Chips), self.query_one(Composer)
-        files = pasted_files(event.text)
+        chips, composer, text = self.query_one(Chips), self.query_one(Composer), event.text.strip()
+        files = pasted_files(text)
+        try:
+            command = None if files else parse_command(text)
+        except EdgekitError as problem:
+            composer.take_back(event.text)
+            await self.complain(problem)
+            return
+        if not files and not command and (self.answering or not (text or chips.attachments)):
+            composer.take_back(event.text)
+            return
+        composer.remember(event.text)
         try:
             if files:
-                composer.accept()
                 self.attach(files)
-            elif command := parse_command(event.text):
-                composer.accept()
+            elif command:
                 await self._run_command(*command)
-            elif not self.answering and (event.text or chips.attachments):
-                composer.accept()
+            else:
                 composer.border_title = ""
                 instead, self.past.edited = self.past.edited, None
-                self.turns.ask(event.text, chips.take(), instead)
+                self.turns.ask(text, chips.take(), instead)
         except EdgekitError as problem:
             await self.complain(problem)
 

@@ -32,7 +32,7 @@ class Composer(TextArea):
 
     @dataclass
     class Submitted(Message):
-        """Enter was pressed."""
+        """Enter was pressed; the text has left the composer, which remembers it or takes it back."""
 
         text: str
 
@@ -79,11 +79,18 @@ class Composer(TextArea):
 
     def action_send(self) -> None:
         """Send what is typed."""
-        self.post_message(self.Submitted(self.text.strip()))
+        # Keys with priority overtake those typed before them, which wait in the queue.
+        self.call_later(self._send)
 
     def action_new_line(self) -> None:
         """Begin a new line."""
-        self.insert("\n")
+        self.call_later(self.insert, "\n")
+
+    def _send(self) -> None:
+        text = self.text
+        # What is typed from now on belongs to the next one.
+        self.clear()
+        self.post_message(self.Submitted(text))
 
     def begin(self, text: str) -> None:
         """Put the beginning of a command before what is typed."""
@@ -94,12 +101,15 @@ class Composer(TextArea):
         """Suggest the rest of a command or a path."""
         self.suggestion = complete(self.text) if self.cursor_at_end_of_text else ""
 
-    def accept(self) -> None:
-        """Empty the text and remember it: it was sent."""
-        if self.text.strip() and self.text not in self._sent[-1:]:
-            self._sent.append(self.text)
+    def remember(self, text: str) -> None:
+        """Keep a text that was sent: Up brings it back."""
+        if text.strip() and text not in self._sent[-1:]:
+            self._sent.append(text)
         self._back = 0
-        self.clear()
+
+    def take_back(self, text: str) -> None:
+        """Put a text that is not sent where it came from, before what was typed since."""
+        self._put(text + self.text)
 
     def give_back(self, text: str) -> None:
         """Put a text that could not be sent where it came from, unless another one has been begun."""

@@ -36,6 +36,18 @@ def test_a_dropped_file_is_attached_and_pasted_text_is_text(terminal: Terminal, 
     terminal.sees("exit code 0")
 
 
+def test_keys_that_come_all_at_once_keep_their_order(terminal: Terminal, red_circle: Path) -> None:
+    """As a slow line delivers them: Enter neither overtakes what was typed before it nor takes what comes after."""
+    terminal.start("chat", "demo", "--temperature", 0)
+    terminal.sees("gemma4-pico Q8_0", "Ask something")
+    terminal.press(f"/attach {red_circle}", "Enter")
+    terminal.sees("drawn shape.png · 400x300")
+    terminal.press("What is in this picture?", "Enter", "and then some")
+    terminal.sees("▌ What is in this picture?", "red circle", "│ and then some")
+    terminal.press("C-q")
+    terminal.sees("exit code 0")
+
+
 def test_leaves_before_the_model_is_loaded(terminal: Terminal) -> None:
     terminal.start("chat", "demo")
     terminal.sees("Ask something")
