@@ -47,7 +47,7 @@ class Saving:
         self._typing: asyncio.Task[None] | None = None
         self._typed = False
         # Said once, not with every letter.
-        self._failing = False
+        self._trouble = ""
         self._held, self._closed = held, False
 
     @property
@@ -134,11 +134,10 @@ class Saving:
         try:
             await self.run(lambda _: write(*what))
         except EdgekitError as problem:
-            if not self._failing:
+            # Writes that have nothing to write go well in between: the same trouble is said once.
+            if str(problem) != self._trouble:
                 self._say(f"this conversation is not saved: {problem}", True)
-            self._failing = True
-        else:
-            self._failing = False
+            self._trouble = str(problem)
 
     def _tell(self) -> None:
         lines = [self._lines.pop(0) for _ in range(len(self._lines))]
