@@ -55,6 +55,21 @@ def data_directory() -> Path:
     return Path(platformdirs.user_data_dir(_APP))
 
 
+def media_directory() -> Path:
+    """Return the folder of pictures and sounds that came from the clipboard and the microphone."""
+    return data_directory() / "media"
+
+
+def settings_file() -> Path:
+    """Return the file in which a person chooses theme and keys of the chat; it may be absent."""
+    return Path(platformdirs.user_config_dir(_APP)) / "chat.toml"
+
+
+def conversations_file() -> Path:
+    """Return the database of saved conversations."""
+    return data_directory() / "conversations.db"
+
+
 def models_directory() -> Path:
     """Return the folder of downloaded models: the Hugging Face cache, found as huggingface_hub does."""
     if cache := os.environ.get("HF_HUB_CACHE"):

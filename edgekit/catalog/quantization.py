@@ -67,5 +67,13 @@ BASE_TYPES = {
 
 def row_bytes(kind: str, count: int) -> int:
     """Return the bytes of a row of `count` values."""
-    values, size = BLOCKS[kind]
+    values, size = BLOCKS.get(kind) or _other_block(kind)
     return count // values * size
+
+
+def _other_block(kind: str) -> tuple[int, int]:
+    # Files may hold types that no quantization of llama-quantize's makes; gguf takes long to import.
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+
+    values, size = GGML_QUANT_SIZES[GGMLQuantizationType[kind]]
+    return values, size

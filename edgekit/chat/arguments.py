@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -10,8 +11,13 @@ QUOTE = '<|"|>'
 _NAME = re.compile(r"[^{}]+")
 _KEY = re.compile(r"[^\s:{}\[\],]+")
 _BARE = re.compile(r"[^,{}\[\]]+")
-_INTEGER = re.compile(r"-?\d+")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+# As JSON writes them: 007 and 1_000 are words, so that nothing of them is lost.
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+# Python reads no longer ones, and no tool means them.
+_MOST_DIGITS = 400
+# Lists and mappings in each other: far more than a tool takes, far less than Python's stack does.
+_DEEPEST = 64
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "None": None, "True": True, "False": False}
 
 
@@ -36,6 +42,7 @@ def parse_call(text: str) -> tuple[str, dict[str, Any]]:
 class _Reader:
     def __init__(self, text: str, at: int) -> None:
         self.text, self.at = text, at
+        self._depth = 0
 
     def value(self) -> Any:  # noqa: ANN401 - the shape of JSON
         self._space()
@@ -51,6 +58,9 @@ class _Reader:
 
     def _items(self, end: str, read: Any) -> list[Any]:  # noqa: ANN401
         items = []
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise ArgumentError(self.text)
         self._space()
         while not self._take(end):
             items.append(read())
@@ -58,6 +68,7 @@ class _Reader:
             if not self._take(",") and not self.text.startswith(end, self.at):
                 raise ArgumentError(self.text)
             self._space()
+        self._depth -= 1
         return items
 
     def _pair(self) -> tuple[str, Any]:
@@ -84,7 +95,8 @@ class _Reader:
             value, self.at = json.JSONDecoder().raw_decode(self.text, self.at)
         except ValueError:
             raise ArgumentError(self.text) from None
-        return str(value)
+        # Half a letter, such as "\ud83d" alone, is in no encoding.
+        return str(value).encode("utf-8", "replace").decode()
 
     def _take(self, token: str) -> bool:
         found = self.text.startswith(token, self.at)
@@ -106,6 +118,9 @@ class _Reader:
 def _scalar(word: str) -> Any:  # noqa: ANN401
     if word in _WORDS:
         return _WORDS[word]
+    if len(word) > _MOST_DIGITS or not _NUMBER.fullmatch(word):
+        return word
     if _INTEGER.fullmatch(word):
         return int(word)
-    return float(word) if _NUMBER.fullmatch(word) else word
+    number = float(word)
+    return number if math.isfinite(number) else word

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.chat.message import Message, ToolCall
+from edgekit.chat.permission import Asking
 
 FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
 
@@ -40,6 +41,23 @@ class ToolCallPiece:
 
 
 @dataclass(frozen=True)
+class ToolAsked:
+    """A tool waits for the person's word: the turn goes on after `asking.reply`."""
+
+    call: ToolCall
+    asking: Asking
+
+
+@dataclass(frozen=True)
+class ToolAnswered:
+    """A tool has answered, or was refused; `message` is what the model reads."""
+
+    call: ToolCall
+    message: Message
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Usage:
     """Token counts of one turn."""
 
@@ -68,4 +86,4 @@ class Finished:
     timings: Timings
 
 
-Event = Prefilling | ThoughtPiece | TextPiece | ToolCallPiece | Finished
+Event = Prefilling | ThoughtPiece | TextPiece | ToolCallPiece | ToolAsked | ToolAnswered | Finished

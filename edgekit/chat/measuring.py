@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgekit.chat.models import find_plan
 from edgekit.engine.bench import Work, measure, suited
-from edgekit.engine.check import check_context, check_model, trained_context
+from edgekit.engine.check import check_model
 from edgekit.engine.engine import Engine
 from edgekit.engine.threads import physical_cores
 from edgekit.engine.tune import Tuning, tune
@@ -19,7 +19,6 @@ from edgekit.fit.plan import Plan
 from edgekit.fit.recognized import recognized
 from edgekit.fit.recording import keep_bench, keep_tuned
 from edgekit.fit.samples import Sample, Test
-from edgekit.fit.settings import Settings
 from edgekit.fit.speed import Speed, predicted_decode, predicted_prefill
 from edgekit.gguf_header import Header
 from edgekit.hardware.machine import Machine
@@ -48,15 +47,15 @@ class Timed:
     kept: Path | None
 
 
-def time_model(name: str, work: Work, context: int | None, progress: Progress, stop: threading.Event) -> Timed:
+def time_model(
+    name: str, work: Work, context: int | None, progress: Progress, stop: threading.Event, *, force: bool = False
+) -> Timed:
     """Time prefill and decode as chat would run the model, and keep the result; StoppedError when `stop` is set."""
-    plan = find_plan(name, context=context, progress=progress)
+    plan = find_plan(name, context=context, usual=work.context, media=False, force=force, progress=progress)
     header = check_model(plan.model)
-    check_context(header, context or 0)
-    room = context or min(work.context, trained_context(header) or work.context)
-    work = suited(work, room)
+    work = suited(work, plan.context)
     machine = probe(measure=True, progress=progress)
-    plan = replace(plan, context=work.context, projector=None)
+    plan = replace(plan, context=work.context)
     threads = plan.threads or physical_cores()
     with Engine.open(plan, lambda share: progress(share, 1, "loading")) as engine:
         samples = list(measure(engine, work, progress, stop))
@@ -64,9 +63,11 @@ def time_model(name: str, work: Work, context: int | None, progress: Progress, s
     return Timed(plan, threads, rows, _kept(lambda: keep_bench(plan, threads, header, machine, samples)))
 
 
-def tune_model(name: str, seconds: float, progress: Progress, stop: threading.Event) -> tuple[Tuning, Path | None]:
+def tune_model(
+    name: str, seconds: float, progress: Progress, stop: threading.Event, *, force: bool = False
+) -> tuple[Tuning, Path | None]:
     """Find the best settings for a model and keep them; StoppedError, with nothing kept, when `stop` is set."""
-    plan = find_plan(name, progress=progress, as_tuned=False)
+    plan = find_plan(name, force=force, progress=progress, as_tuned=False)
     header, machine = check_model(plan.model), probe()
     found = tune(plan, machine.processor.usable_threads, seconds, progress, stop)
     return found, _kept(lambda: keep_tuned(**vars(found.best.way), header=header, machine=machine))
@@ -84,16 +85,6 @@ def _predicted(test: Test, depth: int, plan: Plan, header: Header, machine: Mach
     load = recognized(header)
     if load is None:
         return None
-    settings = Settings(
-        context=plan.context,
-        batch=plan.batch,
-        ubatch=plan.ubatch,
-        cache_type_k=plan.cache_type_k,
-        cache_type_v=plan.cache_type_v,
-        flash_attention=plan.flash_attention,
-        repack=plan.repack,
-        gpu_layers=plan.gpu_layers,
-    )
     if test == "prefill":
-        return predicted_prefill(load, settings, machine, depth)
-    return predicted_decode(load, settings, machine, budget(machine).accelerator, depth)
+        return predicted_prefill(load, plan.settings, machine, depth)
+    return predicted_decode(load, plan.settings, machine, budget(machine).accelerator, depth)

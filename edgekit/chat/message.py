@@ -18,10 +18,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Media:
-    """A picture or a sound, by its file; read when the turn is prepared."""
+    """A picture, a sound or a video, by its file; read when the turn is prepared."""
 
-    kind: Literal["image", "audio"]
+    kind: Literal["image", "audio", "video"]
     path: Path
+    # Of the file's bytes, where the message comes from disk: tells whether the file is still the one that was meant.
+    sha256: str = field(default="", compare=False)
+    # Soft tokens of this picture; None takes the conversation's.
+    image_tokens: int | None = None
 
 
 Part = Text | Media
@@ -54,7 +58,7 @@ class Message:
 
     @property
     def media(self) -> tuple[Media, ...]:
-        """Return the pictures and sounds, in order."""
+        """Return the pictures, sounds and videos, in order."""
         return tuple(part for part in self.parts if isinstance(part, Media))
 
 

@@ -10,17 +10,24 @@ from edgekit.catalog.load import variants
 from edgekit.catalog.variant import ModelFile, Variant
 from edgekit.chat.demo_model import DEMO_NAMES, demo_files
 from edgekit.convert.progress import Progress, silent
-from edgekit.engine.check import check_model, embedding_length, projected_lengths, trained_context
-from edgekit.errors import FileError
-from edgekit.fit.file_plan import suited
+from edgekit.engine.check import (
+    check_context,
+    check_model,
+    check_projector,
+    embedding_length,
+    projected_lengths,
+    trained_context,
+)
+from edgekit.engine.file_fit import fit_file
+from edgekit.errors import DoesNotFitError, FileError
+from edgekit.fit.file_pick import FilePick
 from edgekit.fit.measured import tuned
+from edgekit.fit.needs import Needs
 from edgekit.fit.plan import Plan
 from edgekit.gguf_header import Header, read_header
 from edgekit.hardware.probe import probe
 
 _CONTEXT = 8192
-# A model that reads pictures in both directions needs the largest of them in one batch.
-_LARGEST_PICTURE = 1120
 # So small a file computes faster on one thread than two can meet after every operation.
 _TINY = 64 << 20
 
@@ -30,6 +37,9 @@ def find_plan(
     *,
     projector: Path | None = None,
     context: int | None = None,
+    usual: int = _CONTEXT,
+    media: bool = True,
+    force: bool = False,
     progress: Progress = silent,
     as_tuned: bool = True,
 ) -> Plan:
@@ -37,8 +47,10 @@ def find_plan(
 
     `name` is a path to a GGUF (its projector `mmproj-*.gguf` is found beside it), `VARIANT:QUANTIZATION` as in
     `gemma-4-E2B-it:Q4_0` when it lies in the local Hugging Face cache, `demo` for the bundled model or `demo:french`
-    for it with its French adapter: both are converted on first use, which `progress` reports. With `as_tuned` the
-    settings are those that `edgekit bench --tune` found. Raises FileError or UnsupportedError with what to do.
+    for it with its French adapter: both are converted on first use, which `progress` reports. Without a `context` it is
+    the `usual` one, or what the model was trained for if that is less; without `media` a projector is left out. With
+    `as_tuned` the settings are those that `edgekit bench --tune` found. Raises FileError or UnsupportedError with what
+    to do, and DoesNotFitError where the machine lacks the memory, unless by `force`.
     """
     found: Path | None = None
     if name in DEMO_NAMES:
@@ -47,15 +59,24 @@ def find_plan(
         model, found = _cached(variant, name.partition(":")[2])
     else:
         model = Path(name)
-    header = check_model(model)
-    projector = projector or found or projector_beside(header)
-    causal = bool(header.keys.get("gemma4.embedding_length_per_layer_input"))
-    batch = _LARGEST_PICTURE if projector and not causal else Plan.batch
-    context = context or min(_CONTEXT, trained_context(header) or _CONTEXT)
-    threads = 1 if header.bytes < _TINY else None
-    machine = probe()
-    plan = suited(Plan(model, projector, context, batch, batch, threads=threads), header, machine)
+    header, machine = check_model(model), probe()
+    context = context or min(usual, trained_context(header) or usual)
+    check_context(header, context)
+    projector = (projector or found or projector_beside(header)) if media else None
+    best = fit_file(header, check_projector(projector, header) if projector else None, machine, Needs(context))
+    if not (best.fits or force):
+        raise DoesNotFitError(_shortage(best))
+    plan = best.plan(threads=1 if header.bytes < _TINY else None)
     return tuned(plan, header, machine) if as_tuned else plan
+
+
+def _shortage(best: FilePick) -> str:
+    why = best.reason.rstrip(".")
+    beside = f" with {best.projector.path.name}" if best.projector else ""
+    return (
+        f"{best.header.path.name}{beside} does not fit into memory: it {why[0].lower()}{why[1:]}; "
+        "close other programs, or run it all the same with --force"
+    )
 
 
 def projector_beside(model: Header) -> Path | None:

@@ -15,8 +15,10 @@ from edgekit.engine.template import ChatTemplate
 from edgekit.engine.vocabulary import Vocabulary
 from edgekit.errors import UnsupportedError
 
-# Where Gemma 4's templates put a picture or a sound.
-_PLACES = re.compile(r"(<\|image\|>|<\|audio\|>)")
+# Where Gemma 4's templates put a picture, a sound or a video.
+_PLACES = re.compile(r"(<\|image\|>|<\|audio\|>|<\|video\|>)")
+# What stands in one such place: a video is frames with their times between them.
+Medium = Sequence[str | MediaInput]
 
 
 def template_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -68,27 +70,52 @@ def build_prompt(
     vocabulary: Vocabulary,
     messages: Sequence[dict[str, Any]],
     tools: Sequence[dict[str, Any]] = (),
-    media: Sequence[MediaInput] = (),
+    media: Sequence[Medium] = (),
     *,
     think: bool = False,
 ) -> Prompt:
     """Return the prompt for messages in the template's form, with `media` at their places in order."""
     quoting = Quoting(vocabulary.control_spellings)
     rendered = template.render(quoting.cover(messages), quoting.cover(tools), think=think)
-    waiting = iter(media)
     prompt: list[list[int] | MediaInput] = [[]]
-    for piece in _split_at_places(quoting.uncover(rendered)):
-        if isinstance(piece, str):
-            item = next(waiting, None)
-            if item is None:
-                raise UnsupportedError("the model's chat template asks for a picture or a sound that is not there")
-            _tail(prompt).extend(item.before)
-            prompt += [item, list(item.after)]
+    for piece in _joined(_filled(quoting.uncover(rendered), media)):
+        if isinstance(piece, MediaInput):
+            _tail(prompt).extend(piece.before)
+            prompt += [piece, list(piece.after)]
         else:
             _tail(prompt).extend(_tokens(vocabulary, piece))
+    return prompt
+
+
+def _filled(pieces: list[Written], media: Sequence[Medium]) -> Iterator[Written | MediaInput]:
+    """Put media into their places."""
+    waiting = iter(media)
+    for piece in _split_at_places(pieces):
+        if isinstance(piece, Written):
+            yield piece
+            continue
+        medium = next(waiting, None)
+        if medium is None:
+            raise UnsupportedError("the model's chat template asks for a picture or a sound that is not there")
+        for part in medium:
+            yield Written(part) if isinstance(part, str) else part
     if next(waiting, None) is not None:
         raise UnsupportedError("the model's chat template has no place for a picture or a sound here")
-    return prompt
+
+
+def _joined(pieces: Iterator[Written | MediaInput]) -> Iterator[Written | MediaInput]:
+    """Join texts side by side: cut elsewhere, a text has other tokens."""
+    text = ""
+    for piece in pieces:
+        if isinstance(piece, Written) and not piece.quoted:
+            text += piece.text
+            continue
+        if text:
+            yield Written(text)
+        text = ""
+        yield piece
+    if text:
+        yield Written(text)
 
 
 def _tail(prompt: list[list[int] | MediaInput]) -> list[int]:

@@ -25,7 +25,7 @@ class ResponseParser:
         self._state = "text"
         self._waiting = ""
         # White space is passed on only between words: none leads or ends a thought or an answer.
-        self._space = ""
+        self._space = {"thought": "", "text": ""}
 
     def feed(self, text: str) -> list[Piece]:
         """Take the next text; returns what is certain now."""
@@ -50,7 +50,7 @@ class ResponseParser:
         if self._state != "call":
             return self._take(rest)
         self._state = "text"
-        return self._take(_CALL + rest)
+        return self._say("text", _CALL + rest)
 
     def _next_marker(self) -> tuple[str, int]:
         found = [(self._waiting.find(marker), marker) for marker in _LEAVING[self._state]]
@@ -65,33 +65,32 @@ class ResponseParser:
         return 0
 
     def _enter(self, marker: str) -> None:
-        self._space = ""
         states = {_THOUGHT: "thought", _CALL: "call", **dict.fromkeys(_ENDS, "over")}
         self._state = states.get(marker, "text")
 
     def _take(self, text: str) -> list[Piece]:
         if self._state == "call":
-            return [self._call(text)]
-        if self._state == "over":
-            return []
-        so_far = self.thought if self._state == "thought" else self.text
-        text = self._space + text if so_far else text.lstrip()
+            return self._call(text)
+        return [] if self._state == "over" else self._say(self._state, text)
+
+    def _say(self, channel: str, text: str) -> list[Piece]:
+        so_far = self.thought if channel == "thought" else self.text
+        text = self._space[channel] + text if so_far else text.lstrip()
         words = text.rstrip()
-        self._space = text[len(words) :]
+        self._space[channel] = text[len(words) :]
         if not words:
             return []
-        if self._state == "thought":
+        if channel == "thought":
             self.thought += words
             return [ThoughtPiece(words)]
         self.text += words
         return [TextPiece(words)]
 
-    def _call(self, text: str) -> Piece:
+    def _call(self, text: str) -> list[Piece]:
         try:
             call = ToolCall(*parse_call(text))
         except ArgumentError:
-            written = _CALL + text + _CALL_END
-            self.text += written
-            return TextPiece(written)
+            # What is no call is read by a person, who may see what was meant.
+            return self._say("text", _CALL + text + _CALL_END)
         self.calls.append(call)
-        return ToolCallPiece(call)
+        return [ToolCallPiece(call)]

@@ -6,18 +6,29 @@ import codecs
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from edgekit.chat.events import Event, Finished, FinishReason, Prefilling, Timings, Usage
+from edgekit.chat.medium import PreparedMedia
 from edgekit.chat.message import Media, Message, Text, system
 from edgekit.chat.prompt import build_prompt, template_messages
 from edgekit.chat.response import ResponseParser
 from edgekit.chat.tools import Tool
-from edgekit.engine.cache import Prompt, StoppedError, entries
+from edgekit.engine.cache import Prompt, entries
+from edgekit.engine.constraint import Channel, Constraint
 from edgekit.engine.engine import Engine
+from edgekit.engine.native import StoppedError
 from edgekit.engine.projector import MediaInput
 from edgekit.engine.sampling import Sampling
 from edgekit.engine.template import ChatTemplate
 from edgekit.errors import EdgekitError, UnsupportedError
+
+if TYPE_CHECKING:
+    from edgekit.engine.media import Budget
+
+_THOUGHT = Channel("<|channel>", "<channel|>")
+_CALL = Channel("<|tool_call>", "<tool_call|>", final=True)
 
 
 class Session:
@@ -31,7 +42,8 @@ class Session:
         tools: Sequence[Tool] = (),
         think: bool = False,
         sampling: Sampling = Sampling(),  # noqa: B008 - frozen
-        image_tokens: int = 280,
+        image_tokens: Budget = 280,
+        grammar: str | None = None,
     ) -> None:
         self.engine = engine
         self.system = system
@@ -39,8 +51,11 @@ class Session:
         self.think = think
         self.sampling = sampling
         self.image_tokens = image_tokens
+        # In GBNF, what answers have to be; thoughts and calls before them are free.
+        self.grammar = grammar
+        self._media = PreparedMedia(engine)
         vocabulary = engine.vocabulary
-        self._template = ChatTemplate(engine.chat_template, vocabulary.piece(vocabulary.bos).decode())
+        self._template = ChatTemplate(engine.chat_template, vocabulary.piece(vocabulary.bos).decode("utf-8", "replace"))
 
     def answer(self, messages: Sequence[Message], stop: threading.Event | None = None) -> Iterator[Event]:
         """Answer the last message; ends with Finished, whose message the caller appends to its history.
@@ -67,7 +82,7 @@ class Session:
         for part in media:
             self._check(part)
         declarations = [tool.declaration for tool in self.tools]
-        inputs = [self._prepare(part) for part in media]
+        inputs = [self._media.prepare(part, part.image_tokens or self.image_tokens) for part in media]
         return build_prompt(
             self._template,
             self.engine.vocabulary,
@@ -77,10 +92,17 @@ class Session:
             think=self.think,
         )
 
+    def turn_sampling(self) -> Sampling:
+        """Return how the next answer's tokens are chosen."""
+        if self.grammar is None:
+            return self.sampling
+        channels = ((_THOUGHT,) if self.think else ()) + ((_CALL,) if self.tools else ())
+        return replace(self.sampling, constraint=Constraint(self.grammar, channels))
+
     def _check(self, media: Media) -> None:
-        takes = self.engine.takes_pictures if media.kind == "image" else self.engine.takes_sound
+        takes = self.engine.takes_sound if media.kind == "audio" else self.engine.takes_pictures
         if not takes:
-            what = "pictures" if media.kind == "image" else "sound"
+            what = {"image": "pictures", "audio": "sound", "video": "videos"}[media.kind]
             raise UnsupportedError(
                 f"{self.engine.model_path.name} takes no {what} without its projector: "
                 "put the mmproj file beside it or name it with --projector"
@@ -88,18 +110,12 @@ class Session:
                 else f"{self.engine.model_path.name} takes no {what}"
             )
 
-    def _prepare(self, media: Media) -> MediaInput:
-        from edgekit.engine.media import open_picture, open_sound
-
-        loaded = open_picture(media.path, self.image_tokens) if media.kind == "image" else open_sound(media.path)
-        return self.engine.prepare(loaded)
-
 
 class _Turn:
     """One answer in the making."""
 
     def __init__(self, session: Session, prompt: Prompt, total: int, stop: threading.Event) -> None:
-        self._engine, self._sampling = session.engine, session.sampling
+        self._engine, self._sampling = session.engine, session.turn_sampling()
         self._prompt, self._total, self._stop = prompt, total, stop
         self._parser = ResponseParser()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import json
 import runpy
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit.chat.message import Message, Text, ToolCall
+from edgekit.chat.calling import in_thread
 from edgekit.chat.schema import SchemaError, declare
 from edgekit.errors import FileError
 
@@ -25,14 +25,19 @@ class Tool:
     declaration: dict[str, Any]
     function: Callable[..., Any]
 
-    def __call__(self, arguments: dict[str, Any]) -> object:
-        """Call the function; what it raises reaches the caller."""
-        return self.function(**arguments)
+    def start(self, arguments: dict[str, Any]) -> Future[object]:
+        """Begin a call; what the function raises is the future's exception."""
+        return in_thread(self.function, arguments)
 
 
 def load_all(paths: Sequence[Path]) -> tuple[Tool, ...]:
     """Return the tools of several files; FileError where two have one name."""
-    tools = tuple(tool for path in paths for tool in load_tools(path))
+    return distinct(tool for path in paths for tool in load_tools(path))
+
+
+def distinct(tools: Iterator[Tool] | Sequence[Tool]) -> tuple[Tool, ...]:
+    """Return tools as they are; FileError where two have one name."""
+    tools = tuple(tools)
     names = [tool.name for tool in tools]
     if twice := [name for name in names if names.count(name) > 1]:
         raise FileError(f"two tools are named {twice[0]}: the model could not tell them apart")
@@ -49,7 +54,7 @@ def load_tools(path: Path) -> tuple[Tool, ...]:
     try:
         with _contained():
             names = runpy.run_path(str(path), run_name="edgekit_tools")
-    except _ToolError as problem:
+    except _FileProblemError as problem:
         raise FileError(f"{path} does not run: {problem}") from problem
     functions = [
         value
@@ -64,34 +69,17 @@ def load_tools(path: Path) -> tuple[Tool, ...]:
         raise FileError(f"{path}: {problem}") from None
 
 
-def tool_result(name: str, value: object) -> Message:
-    """Return the message that gives a tool's answer back to the model; a mapping keeps its keys."""
-    return Message("tool", (Text(json.dumps(value, ensure_ascii=False, default=str)),), name=name)
-
-
-def call_tool(tools: tuple[Tool, ...], call: ToolCall) -> Message:
-    """Run a call and return its answer; what goes wrong is answered too, so that the model can say it."""
-    by_name = {tool.name: tool for tool in tools}
-    if call.name not in by_name:
-        return tool_result(call.name, {"error": f"there is no tool named {call.name}"})
-    try:
-        with _contained():
-            return tool_result(call.name, by_name[call.name](call.arguments))
-    except _ToolError as problem:
-        return tool_result(call.name, {"error": str(problem)})
-
-
-class _ToolError(Exception):
-    """What a person's function raised, as text."""
+class _FileProblemError(Exception):
+    """What a person's file raised, as text."""
 
 
 @contextmanager
 def _contained() -> Iterator[None]:
-    # A tool's print must not mix with answers and JSON, and its sys.exit() must not end edgekit.
+    # What a file prints must not mix with answers and JSON, and its sys.exit() must not end edgekit.
     try:
         with redirect_stdout(sys.stderr):
             yield
     except KeyboardInterrupt:
         raise
     except BaseException as problem:
-        raise _ToolError(f"{type(problem).__name__}: {problem}") from problem
+        raise _FileProblemError(f"{type(problem).__name__}: {problem}") from problem

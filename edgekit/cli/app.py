@@ -11,13 +11,28 @@ from typing import Annotated
 import typer
 
 from edgekit import __version__
-from edgekit.cli import bench, chat, convert, demo, doctor, imatrix, inspect, modelfile, output, pick, probe, run
+from edgekit.cli import (
+    bench,
+    chat,
+    conversations,
+    convert,
+    demo,
+    doctor,
+    imatrix,
+    inspect,
+    modelfile,
+    output,
+    pick,
+    probe,
+    run,
+)
 from edgekit.errors import EdgekitError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 # Command modules import nothing heavy at their top: `edgekit --help` starts at once.
 for module in (probe, pick, convert, imatrix, inspect, modelfile, run, chat, bench, doctor, demo):
     app.command(module.__name__.rpartition(".")[2])(module.command)
+app.add_typer(conversations.app, name="conversations")
 
 
 def _version(asked: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from edgekit.cli.options import JsonOption
+from edgekit.cli.options import ForceOption, JsonOption
 
 
 def command(
@@ -21,6 +21,7 @@ def command(
         typer.Option(min=0, help="Tokens read before the timing; may be repeated; 0 and 4096 by default.", metavar="N"),
     ] = None,
     repetitions: Annotated[int, typer.Option(min=1, help="How often each test is repeated.", metavar="N")] = 3,
+    force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
     """Time how fast a model reads and writes on this machine, beside llama.cpp alone, and keep it for pick."""
@@ -28,17 +29,17 @@ def command(
     from edgekit.cli import bench_view, output
     from edgekit.cli.interrupt import interruptible
     from edgekit.engine.bench import Work
-    from edgekit.engine.cache import StoppedError
+    from edgekit.engine.native import StoppedError
     from edgekit.hardware.kept import is_busy
 
     busy = is_busy()
     try:
         with interruptible() as stop, output.progress("Tuning" if tune else "Timing") as step:
             if tune:
-                found, kept = tune_model(model, seconds, step, stop)
+                found, kept = tune_model(model, seconds, step, stop, force=force)
             else:
                 depths = tuple(sorted(set(depth))) if depth else Work.depths
-                timed = time_model(model, Work(depths, repetitions=repetitions), context, step, stop)
+                timed = time_model(model, Work(depths, repetitions=repetitions), context, step, stop, force=force)
     except StoppedError:
         output.hint("stopped; nothing was kept")
         raise typer.Exit(1) from None

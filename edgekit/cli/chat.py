@@ -4,57 +4,170 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgekit import paths
+from edgekit.cli import output
+from edgekit.cli.options import ForceOption
+from edgekit.cli.tool_options import (
+    AllowToolsOption,
+    McpOption,
+    ToolOption,
+    ToolTimeoutOption,
+    opened_tools,
+    permission_for,
+)
 from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
+    from edgekit.chat.permission import Permission
+    from edgekit.chat.saved import Saved
     from edgekit.chat.session import Session
-    from edgekit.tui.model import OnProgress
+    from edgekit.chat.tools import Tool
+    from edgekit.engine.engine import Engine
+    from edgekit.tui.model import OnProgress, OpenSession
 
 _DEMO = "demo"
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo.")] = _DEMO,
+    model: Annotated[
+        str | None,
+        typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo (which it is if left out)."),
+    ] = None,
     system: Annotated[str | None, typer.Option(help="What the model should know and how it should answer.")] = None,
     think: Annotated[bool, typer.Option("--think", help="Let the model think before it answers.")] = False,
     image: Annotated[list[Path] | None, typer.Option(help="A picture for the first question; may be repeated.")] = None,
     audio: Annotated[list[Path] | None, typer.Option(help="A sound for the first question; may be repeated.")] = None,
     projector: Annotated[Path | None, typer.Option(help="The mmproj file, if it is not beside the model.")] = None,
     context: Annotated[int | None, typer.Option(min=64, help="Tokens that the conversation may take.")] = None,
-    temperature: Annotated[float, typer.Option(min=0, help="0 always takes the likeliest word.")] = 1.0,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="0 always takes the likeliest word; 1 if not given.")
+    ] = None,
+    last: Annotated[bool, typer.Option("--continue", help="Go on with the last conversation.")] = False,
+    conversation: Annotated[
+        int | None, typer.Option(help="Go on with this one: `edgekit conversations` lists them.", metavar="ID")
+    ] = None,
+    tool: ToolOption = None,
+    mcp: McpOption = None,
+    allow_tools: AllowToolsOption = None,
+    tool_timeout: ToolTimeoutOption = 60,
+    force: ForceOption = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Line by line, for pipes and screen readers.")] = False,
 ) -> None:
     """Talk with a model: text, pictures and sound, in this terminal."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+    saved = _saved(last, conversation)
+    asked = model or (saved.state.settings.model if saved else "") or _DEMO
+    if not plain and not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         raise EdgekitError(
             "`edgekit chat` needs a terminal on stdin, stdout and stderr: "
-            "use `edgekit run MODEL PROMPT` in pipes and scripts"
+            "use `edgekit run MODEL PROMPT` in pipes and scripts, or `edgekit chat --plain`"
         )
-    from edgekit.tui.app import ChatApp
+
+    def opener(name: str) -> OpenSession:
+        def open_session(report: OnProgress) -> Session:
+            from edgekit.chat.models import find_plan
+            from edgekit.engine.engine import Engine
+
+            beside = projector if name == asked else None
+            plan = find_plan(name, projector=beside, context=context, force=force, progress=report)
+            engine = Engine.open(plan, lambda share: report(share, 1))
+            return _session(engine, tools, saved, system, think, temperature)
+
+        return open_session
+
+    media = [*(image or ()), *(audio or ())]
+    with opened_tools(tool or (), mcp or ()) as tools:
+        permission = permission_for(allow_tools, tools, asks=True if not plain else None)
+        if plain:
+            _talk_plainly(opener(asked), media, permission, tool_timeout)
+        else:
+            _talk(asked, opener, media, permission, tool_timeout, saved.id if saved else None)
+
+
+def _saved(last: bool, id: int | None) -> Saved | None:
+    if last and id is not None:
+        raise typer.BadParameter("say one of them, or the other", param_hint="--continue, --conversation")
+    if not last and id is None:
+        return None
+    from edgekit.chat.store import Store
+
+    store = Store(say=output.hint)
+    if id is None:
+        latest = store.latest()
+        if latest is None:
+            raise EdgekitError("there is no conversation to go on with: `edgekit chat` begins one")
+        id = latest.id
+    saved, _ = store.load(id)
+    store.close()
+    return saved
+
+
+def _session(
+    engine: Engine,
+    tools: Sequence[Tool],
+    saved: Saved | None,
+    system: str | None,
+    think: bool,
+    temperature: float | None,
+) -> Session:
+    """Return a session with the saved conversation's settings; those of the command line come before them."""
+    from edgekit.chat.saved import apply
+    from edgekit.chat.session import Session
+
+    session = Session(engine, tools=tools)
+    if saved is not None:
+        apply(saved.state.settings, session)
+    if system is not None:
+        session.system = system
+    if temperature is not None:
+        session.sampling = replace(session.sampling, temperature=temperature)
+    session.think = session.think or think
+    return session
+
+
+def _talk_plainly(open_session: OpenSession, media: list[Path], permission: Permission, limit: float) -> None:
+    from edgekit.cli.plain_chat import PlainChat
     from edgekit.tui.attachment import read_attachment
 
-    def open_session(report: OnProgress) -> Session:
-        from edgekit.chat.models import find_plan
-        from edgekit.chat.session import Session
-        from edgekit.engine.engine import Engine
-        from edgekit.engine.sampling import Sampling
+    attachments = [read_attachment(path) for path in media]
+    session = open_session(lambda done, total, text="": None)
+    with session.engine:
+        PlainChat(session, attachments, permission, limit).run()
 
-        plan = find_plan(model, projector=projector, context=context, progress=report)
-        engine = Engine.open(plan, lambda share: report(share, 1))
-        return Session(engine, system=system, think=think, sampling=Sampling(temperature))
 
+def _talk(
+    model: str,
+    opener: Callable[[str], OpenSession],
+    media: list[Path],
+    permission: Permission,
+    limit: float,
+    conversation: int | None,
+) -> None:
+    from edgekit.tui.app import ChatApp, saved_settings
+    from edgekit.tui.attachment import read_attachment
+    from edgekit.tui.graphics import ask_terminal
+
+    settings, graphics = saved_settings(), ask_terminal()
     toy = model.partition(":")[0] == _DEMO
     app = ChatApp(
-        open_session,
+        opener(model),
         name=model,
         toy=toy,
         folder=paths.demo_samples() if toy else Path.cwd(),
-        attachments=[read_attachment(path) for path in (*(image or ()), *(audio or ()))],
+        attachments=[read_attachment(path, graphics) for path in media],
+        opener=opener,
+        settings=settings,
+        graphics=graphics,
+        advice=_advice,
+        permission=permission,
+        tool_timeout=limit,
+        conversation=conversation,
     )
     problem = app.run()
     if app.model.running:
@@ -62,3 +175,9 @@ def command(
         os._exit(0)
     if problem is not None:
         raise problem
+
+
+def _advice() -> Sequence[str]:
+    from edgekit.chat.advice import advice
+
+    return advice()

@@ -11,15 +11,12 @@ from rich.text import Text
 from edgekit.cli import machine_view, memory_view, output
 from edgekit.cli.pick_json import speed
 from edgekit.engine.check import check_context, check_model, check_projector, trained_context
-from edgekit.fit.file_pick import FilePick, pick_by_dry_run, pick_file
+from edgekit.engine.file_fit import fit_file
+from edgekit.fit.file_pick import FilePick
 from edgekit.fit.needs import CONTEXTS, Needs
 from edgekit.fit.plan import Plan
-from edgekit.fit.recognized import file_load
 from edgekit.gguf_header import Header
 from edgekit.hardware.machine import Machine
-
-# For a file that does not say how long a context it was trained for.
-_CONTEXT = 8192
 
 
 def show_file(
@@ -30,22 +27,11 @@ def show_file(
     beside = check_projector(projector, header) if projector else None
     if needs.context:
         check_context(header, needs.context)
-    found = _picked(header, beside, machine, _within(needs, header))
+    found = fit_file(header, beside, machine, _within(needs, header))
     if json:
         output.json_object(_as_json(found, machine))
     else:
         _show(found, machine, explain=explain)
-
-
-def _picked(header: Header, projector: Header | None, machine: Machine, needs: Needs) -> FilePick:
-    load = file_load(header, projector)
-    if load:
-        return pick_file(load, header, projector, machine, needs)
-    # The native library is needed for other architectures alone.
-    from edgekit.engine.dry_run import dry_run
-
-    with dry_run(header) as run:
-        return pick_by_dry_run(header, projector, machine, needs, trained_context(header) or _CONTEXT, run.buffers)
 
 
 def _within(needs: Needs, header: Header) -> Needs:

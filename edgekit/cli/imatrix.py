@@ -23,19 +23,18 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Measure an importance matrix, which `edgekit convert --imatrix` makes better small files with."""
-    from dataclasses import replace
     from time import monotonic
 
     from edgekit.chat.models import find_plan
     from edgekit.cli.interrupt import interruptible
     from edgekit.convert.imatrix_writer import check_place, write_imatrix, write_legacy_imatrix
-    from edgekit.engine.cache import StoppedError
     from edgekit.engine.imatrix import collect, read_text
+    from edgekit.engine.native import StoppedError
 
     start = monotonic()
     contents = [read_text(path) for path in texts]
     with output.progress("Finding the model") as step:
-        plan = replace(find_plan(model, progress=step), projector=None)
+        plan = find_plan(model, media=False, force=True, progress=step)
     path = out or Path(f"{plan.model.stem}.imatrix.{'dat' if legacy else 'gguf'}")
     check_place(path)
     try:

@@ -99,6 +99,12 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
+def tell(text: str, end: str = "\n") -> None:
+    """Write text to stderr as it is, without colours: for prompts and for those who hear the screen read."""
+    sys.stderr.write(text + end)
+    sys.stderr.flush()
+
+
 def hint(text: str) -> None:
     """Print a suggestion or a warning to stderr, dimmed in a terminal."""
     from rich.text import Text

@@ -11,8 +11,8 @@ from edgekit.cli import machine_view, memory_view, output
 from edgekit.cli.pick_json import as_json
 from edgekit.cli.pick_table import table
 from edgekit.fit.candidate import Candidate
+from edgekit.fit.next_commands import next_commands
 from edgekit.fit.picker import Pick, nearest
-from edgekit.fit.plan import Plan
 from edgekit.fit.reasons import reason, shortage
 from edgekit.hardware.profile import profile_names, profile_title
 
@@ -77,7 +77,7 @@ def _show_choice(found: Pick, *, explain: bool) -> None:
     if not chosen.fits:
         return
     output.show("")
-    for line in _next_commands(chosen):
+    for line in next_commands(chosen):
         output.show(Text(f"  {line}"), whole_lines=True)
 
 
@@ -99,16 +99,3 @@ def _settings(chosen: Candidate) -> str:
         # llama.cpp counts the output matrix as a layer.
         parts.append(f"{used.gpu_layers} of {layers + 1} layers on {' + '.join(map(output.size, chosen.parts))} of GPU")
     return f"Context {used.context:,}, {', '.join(parts)}."
-
-
-def _next_commands(chosen: Candidate) -> list[str]:
-    context = "" if chosen.settings.context == Plan.context else f" --context {chosen.settings.context}"
-    files = [one for one in (chosen.load.file, chosen.load.projector) if one]
-    downloads = [f"hf download {one.repo} {_named(one.file or '')}" for one in files]
-    return [*downloads, f"edgekit chat {chosen.name}{context}"]
-
-
-def _named(file: str) -> str:
-    """Return the arguments that download a file, all parts of one that is published in parts."""
-    start, parts, _ = file.partition("-00001-of-")
-    return f'--include "{start}-*.gguf"' if parts else file

@@ -13,7 +13,7 @@ from edgekit.catalog.variant import Variant
 from edgekit.convert.modelfile import DRAFTING, SAMPLING, Dialect, Modelfile
 from edgekit.convert.modelfile_grammar import parameter
 from edgekit.convert.whole_file import WholeFile
-from edgekit.engine.check import check_model, check_projector, trained_context
+from edgekit.engine.check import DRAFTERS, check_model, check_projector, trained_context
 from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import Header, read_header
 from edgekit.gguf_parts import further_parts
@@ -21,7 +21,6 @@ from edgekit.toml import read_toml
 
 _GEMMA4 = "gemma4"
 _GEMMAS = (_GEMMA4, "gemma3", "gemma3n")
-_DRAFTERS = ("gemma4-assistant",)
 # Only FunctionGemma's template writes them.
 _FUNCTION_CALL = "<start_function_call>"
 # What a file says of sampling, and what Ollama calls that.
@@ -99,7 +98,7 @@ def modelfile_for(
 
 def read_model(path: Path) -> Header:
     """Return the header of a GGUF that Ollama can answer with; raises FileError or UnsupportedError for another."""
-    if read_header(path).text(Keys.General.ARCHITECTURE) in _DRAFTERS:
+    if read_header(path).text(Keys.General.ARCHITECTURE) in DRAFTERS:
         raise UnsupportedError(f"{path} is a drafter: name the model it drafts for, and this one with --drafter")
     return check_model(path)
 
@@ -144,7 +143,7 @@ def _check_drafter(drafter: Path, model: Header) -> None:
     if not drafter.is_file():
         raise FileError(f"{drafter} is no file: name the GGUF of the MTP drafter, or leave out --drafter")
     kind = read_header(drafter).text(Keys.General.ARCHITECTURE)
-    if kind not in _DRAFTERS:
+    if kind not in DRAFTERS:
         raise UnsupportedError(f"{drafter} is a {kind}, no Gemma 4 drafter: those are made from -assistant checkpoints")
 
 

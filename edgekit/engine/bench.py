@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from edgekit.engine.cache import Checkpoint
+from edgekit.engine.checkpoints import Checkpoint
 from edgekit.engine.engine import Engine
 from edgekit.engine.loops import BareLoop, Loop, OwnLoop
 from edgekit.errors import UnsupportedError

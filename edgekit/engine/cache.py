@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgekit.engine import native
-from edgekit.engine.native import StopFlag, llama
+from edgekit.engine.checkpoints import Checkpoint, Checkpoints
+from edgekit.engine.native import StopFlag, StoppedError, llama
 from edgekit.engine.projector import MediaInput
 from edgekit.errors import DoesNotFitError, EdgekitError, UnsupportedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
     from edgekit.fit.plan import Plan
@@ -25,18 +28,6 @@ Encode = Callable[[MediaInput], "np.ndarray[Any, Any]"]
 Entry = int | tuple[str, int]
 
 _ABORTED = 2
-
-
-class StoppedError(Exception):
-    """A computation ended because the stop flag was set."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A place that the cache can go back to: what the sliding windows held there."""
-
-    length: int
-    window: Any
 
 
 def entries(prompt: Prompt) -> list[Entry]:
@@ -53,8 +44,9 @@ class Cache:
     def __init__(self, plan: Plan, model: int, *, threads: int, causal_pictures: bool) -> None:
         params = llama.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch, params.n_seq_max = plan.context, plan.batch, plan.ubatch, 1
-        # Only the last token's logits are read: a row of 262,144 for each token of a batch costs half a gigabyte.
-        params.n_outputs_max = 1
+        # Only the logits of the last token and of guesses are read: a row of 262,144 for each token of a batch costs
+        # half a gigabyte.
+        params.n_outputs_max = plan.outputs
         params.n_threads, params.n_threads_batch = threads, plan.batch_threads or threads
         params.swa_full = False
         # llama.cpp's own clock, which `edgekit bench` reads.
@@ -73,8 +65,16 @@ class Cache:
         self._batch: int = min(plan.batch, llama.llama_n_batch(self.context))
         self._causal_pictures = causal_pictures
         self._memory = llama.llama_get_memory(self.context)
+        self._window: int = llama.llama_model_n_swa(model)
+        # What has neither windows nor a running state can be cut anywhere.
+        self._takes_checkpoints = bool(
+            self._window or llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model)
+        )
         self._entries: list[Entry] = []
-        self._checkpoint: Checkpoint | None = None
+        self._checkpoints = Checkpoints()
+        # Made once: an answer is written token by token.
+        self._one_token = (llama.llama_token * 1)()
+        self._batch_of_one = llama.llama_batch_get_one(self._one_token, 1)
 
     def close(self) -> None:
         """Give the memory back; harmless when done twice."""
@@ -85,68 +85,139 @@ class Cache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def entries(self) -> list[Entry]:
+        """Return what stands at each position."""
+        return self._entries
+
+    @property
+    def room(self) -> int:
+        """Return how many tokens more it can hold."""
+        return self.size - len(self)
+
     def clear(self) -> None:
         """Forget everything."""
         llama.llama_memory_clear(self._memory, False)
-        self._entries, self._checkpoint = [], None
+        self._entries = []
+        self._checkpoints.clear()
 
     def keep_common(self, wanted: list[Entry]) -> int:
         """Go back to the longest usable common beginning with `wanted`; returns its length.
 
         At least the last entry is left to compute: it gives the logits. A sliding window cannot be cut at any place,
-        since what it held before is overwritten: only its end and the one checkpoint are places to go on from.
+        since what it held before is overwritten sooner or later: then a checkpoint before that place is gone on from.
         """
         common = 0
         for mine, theirs in zip(self._entries, wanted[:-1], strict=False):
             if mine != theirs:
                 break
             common += 1
-        if common == len(self._entries):
-            return common
-        if self._checkpoint and self._checkpoint.length <= common:
-            self.go_back(self._checkpoint)
-        else:
-            self.clear()
-        return len(self._entries)
+        if common < len(self) and not self._cut(common):
+            self._fall_back(common)
+        return len(self)
 
     def read(self, prompt: Prompt, done: int, encode: Encode) -> Iterator[int]:
         """Compute a prompt from position `done` on; yields how many positions are done after each batch.
 
-        Raises StoppedError, after which the cache is empty.
+        Checkpoints are kept where it begins and where it ends: there a question may be asked anew, and an answer begin
+        again. Raises StoppedError, after which what was computed so far is kept.
         """
-        last = len(entries(prompt)) - 1
+        if done:
+            self._keep_checkpoint()
         for batch in _batches(prompt, done, self._batch):
-            if len(self) == last:
-                self._checkpoint = self.remember()
             status = self._put_media(batch, encode) if isinstance(batch, MediaInput) else self._put(batch)
             self._settle(status, batch)
             yield len(self)
+        self._keep_checkpoint()
+
+    def _keep_checkpoint(self) -> None:
+        if not self._takes_checkpoints:
+            return
+        # Together they take no more than the cache of the sliding layers itself: a window, and room for a batch.
+        in_window = min(len(self), self._window) or 1
+        self._checkpoints.keep(self.context, len(self), (self._window + self._batch) / in_window)
 
     def append(self, token: int) -> None:
-        """Compute one token more; StoppedError empties the cache."""
-        self._settle(self._put([token]), [token])
+        """Compute one token more; raises StoppedError, after which the cache is as it was."""
+        self._one_token[0] = token
+        status = llama.llama_decode(self.context, self._batch_of_one)
+        if status:
+            self._settle(status, [token])
+        self._entries.append(token)
+
+    def append_with_guesses(self, token: int, guesses: list[int]) -> None:
+        """Compute one token more, and guesses of what follows it, with the logits after each; like `append`."""
+        tokens = [token, *guesses]
+        self._settle(self._put(tokens, every_output=True), tokens)
+
+    def drop_last(self, count: int) -> None:
+        """Forget the last `count` tokens of those appended at once."""
+        # llama.cpp overwrites only what was outside the windows before they came.
+        if count and not self._cut(len(self) - count):
+            raise EdgekitError("llama.cpp cannot take back what was guessed")
 
     def remember(self) -> Checkpoint:
         """Return the present end as a place to go back to."""
-        only_windows = llama.LLAMA_STATE_SEQ_FLAGS_SWA_ONLY
-        size = llama.llama_state_seq_get_size_ext(self.context, 0, only_windows)
-        window = (ctypes.c_uint8 * size)()
-        llama.llama_state_seq_get_data_ext(self.context, window, size, 0, only_windows)
-        return Checkpoint(len(self), window)
+        return Checkpoint.take(self.context, len(self))
 
     def go_back(self, to: Checkpoint) -> None:
         """Forget what came after a place that was remembered; everything where llama.cpp cannot."""
-        only_windows = llama.LLAMA_STATE_SEQ_FLAGS_SWA_ONLY
-        done = llama.llama_state_seq_set_data_ext(self.context, to.window, len(to.window), 0, only_windows)
-        if done and llama.llama_memory_seq_rm(self._memory, 0, to.length, -1):
-            del self._entries[to.length :]
+        if to.restore(self.context):
+            self._forget_after(to.length)
         else:
             self.clear()
 
-    def _put(self, tokens: list[int]) -> int:
-        # The batch holds no more than the array's address: the name keeps it alive.
-        array = (llama.llama_token * len(tokens))(*tokens)
-        status: int = llama.llama_decode(self.context, llama.llama_batch_get_one(array, len(tokens)))
+    def state_bytes(self) -> int:
+        """Return how large the whole state is on disk."""
+        size: int = llama.llama_state_seq_get_size_ext(self.context, 0, llama.LLAMA_STATE_SEQ_FLAGS_NONE)
+        return size
+
+    def write_state(self, path: Path) -> bool:
+        """Write the whole state to a file; returns whether llama.cpp could."""
+        none = (llama.llama_token * 1)()
+        return bool(llama.llama_state_seq_save_file(self.context, os.fsencode(path), 0, none, 0))
+
+    def read_state(self, path: Path, entries: Sequence[Entry]) -> bool:
+        """Take over a whole state, of these entries, from a file to be trusted; returns whether llama.cpp could."""
+        none, count = (llama.llama_token * 1)(), ctypes.c_size_t()
+        self.clear()
+        if not llama.llama_state_seq_load_file(self.context, os.fsencode(path), 0, none, 1, ctypes.byref(count)):
+            self.clear()
+            return False
+        self._entries = list(entries)
+        return True
+
+    def _cut(self, length: int) -> bool:
+        """Forget what is from `length` on, where the sliding windows still hold what is before it."""
+        oldest = llama.llama_memory_seq_pos_min(self._memory, 0)
+        if oldest > max(0, length - self._window + 1) or not llama.llama_memory_seq_rm(self._memory, 0, length, -1):
+            return False
+        self._forget_after(length)
+        return True
+
+    def _fall_back(self, length: int) -> None:
+        # The windows of a checkpoint hold what its last entry needs, too: that one can be computed again.
+        checkpoint = self._checkpoints.latest(length + 1)
+        if not checkpoint:
+            self.clear()
+            return
+        self.go_back(checkpoint)
+        if len(self) > length and not self._cut(length):
+            self.clear()
+
+    def _forget_after(self, length: int) -> None:
+        del self._entries[length:]
+        self._checkpoints.forget_after(length)
+
+    def _put(self, tokens: list[int], *, every_output: bool = False) -> int:
+        count = len(tokens)
+        # The batch holds no more than the arrays' addresses: the names keep them alive.
+        array = (llama.llama_token * count)(*tokens)
+        batch = llama.llama_batch_get_one(array, count)
+        if every_output:
+            wanted = (ctypes.c_int8 * count)(*[1] * count)
+            batch.logits = wanted
+        status: int = llama.llama_decode(self.context, batch)
         return status
 
     def _put_media(self, media: MediaInput, encode: Encode) -> int:
@@ -170,20 +241,20 @@ class Cache:
         if status == 0:
             self._entries += entries([batch])
             return
-        # What was half computed stays in llama.cpp's memory, out of step with our record.
-        self.clear()
+        # Parts of the batch may be in llama.cpp's memory, out of step with our record.
+        if not self._cut(len(self)):
+            self._fall_back(len(self))
         if status == _ABORTED:
             raise StoppedError
         raise EdgekitError(f"llama.cpp could not compute (status {status}): {native.complaints()}")
 
 
 def _batches(prompt: Prompt, done: int, size: int) -> Iterator[list[int] | MediaInput]:
-    *head, tail = prompt
+    tail = prompt[-1]
     if isinstance(tail, MediaInput) or not tail:
         raise EdgekitError("the chat template ends with a picture or a sound: edgekit cannot answer it")
     at = 0
-    # The last token alone, behind the checkpoint: its logits can be had again without computing anything else.
-    for piece in (*head, tail[:-1], tail[-1:]):
+    for piece in prompt:
         if isinstance(piece, MediaInput):
             if at >= done:
                 yield piece

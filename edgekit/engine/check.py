@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgekit.engine.damage import check_blocks, check_numbers, impossible
+from edgekit.engine.damage import check_blocks, check_numbers, check_types, impossible
 from edgekit.engine.towers import check_towers
 from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import Header, read_header
 from edgekit.gguf_parts import read_parts
 
 _PROJECTOR = "clip"
+# Architectures of MTP drafters, which run beside a model only.
+DRAFTERS = ("gemma4-assistant",)
 
 
 def check_model(path: Path) -> Header:
@@ -22,12 +24,14 @@ def check_model(path: Path) -> Header:
     if architecture == _PROJECTOR:
         raise FileError(f"{path} is a projector: name the model it belongs to, and this one with --projector")
     check_numbers(header)
+    check_types(header)
     blocks = check_blocks(header, f"{architecture}.block_count", "blk.")
     shared = header.keys.get(f"{architecture}.attention.shared_kv_layers", 0)
-    if not blocks or not isinstance(shared, int) or shared >= blocks:
+    # All of a drafter's read the cache of its model.
+    own = 0 if architecture in DRAFTERS else 1
+    if not blocks or not isinstance(shared, int) or shared > blocks - own:
         raise FileError(f"{path} is damaged: of {blocks} blocks {shared} share a cache; download or convert it again")
-    for kind in ("", "_swa"):
-        _check_rotation(header, architecture, kind)
+    _check_rotation(header, architecture)
     return header
 
 
@@ -43,6 +47,7 @@ def check_projector(path: Path, model: Header) -> Header:
             f"{path} belongs to another model: its embeddings have {widths} values, those of {model.path.name} {width}"
         )
     check_numbers(header)
+    check_types(header)
     check_towers(header)
     return header
 
@@ -72,9 +77,15 @@ def projected_lengths(projector: Header) -> set[int]:
     return {length for length in found if isinstance(length, int)}
 
 
-def _check_rotation(header: Header, architecture: str, kind: str) -> None:
-    # Pairs of values within one head are turned.
-    turned = header.keys.get(f"{architecture}.rope.dimension_count{kind}", 2)
-    head = header.keys.get(f"{architecture}.attention.key_length{kind}", turned)
-    if not isinstance(turned, int) or not isinstance(head, int) or not 0 < turned <= head or turned % 2:
-        raise impossible(header, f"{architecture}.rope.dimension_count{kind}", turned)
+def _check_rotation(header: Header, architecture: str) -> None:
+    """Refuse more turned values than a head has: pairs of values within one head are turned."""
+    head = turned = None
+    for kind in ("", "_swa"):
+        # What a file does not say of its sliding windows holds for them as for all.
+        head = header.keys.get(f"{architecture}.attention.key_length{kind}", head)
+        turned = header.keys.get(f"{architecture}.rope.dimension_count{kind}", turned)
+        if turned is None:
+            continue
+        widest = turned if head is None else head
+        if not isinstance(turned, int) or not isinstance(widest, int) or not 0 < turned <= widest or turned % 2:
+            raise impossible(header, f"{architecture}.rope.dimension_count{kind}", turned)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,18 @@ from typing import TYPE_CHECKING, Any
 from edgekit.engine import native
 from edgekit.engine.cache import Cache, Prompt, entries
 from edgekit.engine.check import check_context, check_model, check_projector
+from edgekit.engine.constraint import ConstrainedSampler
+from edgekit.engine.drafting import Drafting, Pace, PromptLookup
+from edgekit.engine.loading import OnProgress, load_model, shares
 from edgekit.engine.native import llama
 from edgekit.engine.projector import MediaInput, Projector
 from edgekit.engine.sampling import Sampler, Sampling
+from edgekit.engine.saved_state import SavedStates
 from edgekit.engine.threads import physical_cores
+from edgekit.engine.trial import Files, check_unseen
 from edgekit.engine.vocabulary import Vocabulary
-from edgekit.errors import FileError, UnsupportedError
+from edgekit.engine.writer import Writer
+from edgekit.errors import UnsupportedError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +43,13 @@ class Engine:
     One thread at a time may use it.
     """
 
-    def __init__(self, plan: Plan, model: int, load_started: float) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        model: int,
+        load_started: float,
+        on_progress: OnProgress | None = None,
+    ) -> None:
         self._resources = ExitStack()
         self._resources.callback(llama.llama_model_free, model)
         try:
@@ -49,26 +61,32 @@ class Engine:
             causal = self.metadata("gemma4.embedding_length_per_layer_input") not in ("", "0")
             self.cache = Cache(plan, model, threads=threads, causal_pictures=causal)
             self._resources.callback(self.cache.close)
-            self._projector = self._load_projector(threads)
+            self._measured_pace, self._lookup = Pace("auto"), PromptLookup()
+            self._states = SavedStates(self.cache, plan)
+            # Tokens a second of the last prompt.
+            self._prefill_speed = 0.0
+            self._projector = self._load_projector(threads, on_progress)
         except BaseException:
             self._resources.close()
             raise
         self._load_seconds = self._unclaimed = time.perf_counter() - load_started
 
     @classmethod
-    def open(cls, plan: Plan, on_progress: Callable[[float], None] | None = None) -> Engine:
+    def open(cls, plan: Plan, on_progress: OnProgress | None = None) -> Engine:
         """Load what the plan names; `on_progress` hears fractions from 0 to 1.
 
-        Raises FileError where a file is missing, damaged or of another model, UnsupportedError where the context is
-        longer than the model's own, and DoesNotFitError where memory ends.
+        A file not seen before is tried in a process of its own. Raises FileError where a file is missing, damaged or of
+        another model, UnsupportedError where the context is longer than the model's own, and DoesNotFitError where
+        memory ends.
         """
         started = time.perf_counter()
         model_header = check_model(plan.model)
         check_context(model_header, plan.context)
-        if plan.projector:
-            check_projector(plan.projector, model_header)
+        projector_header = check_projector(plan.projector, model_header) if plan.projector else None
+        check_unseen(Files(model_header, projector_header), plan)
         native.start()
-        return cls(plan, load_model(plan, on_progress), started)
+        first, second = shares(plan, on_progress)
+        return cls(plan, load_model(plan, first), started, second)
 
     def close(self) -> None:
         """Give the memory back; harmless when done twice."""
@@ -82,7 +100,7 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _load_projector(self, threads: int) -> Projector | None:
+    def _load_projector(self, threads: int, on_progress: OnProgress | None) -> Projector | None:
         if not self._plan.projector:
             return None
         projector = Projector(
@@ -91,6 +109,7 @@ class Engine:
             threads=threads,
             flash_attention=self._plan.flash_attention,
             gpu=self._plan.gpu_layers != 0,
+            on_progress=on_progress,
         )
         self._resources.callback(projector.close)
         return projector
@@ -115,7 +134,7 @@ class Engine:
         """Return the architecture, size and quantization as llama.cpp says them."""
         text = ctypes.create_string_buffer(256)
         llama.llama_model_desc(self._model, text, len(text))
-        return text.value.decode()
+        return text.value.decode("utf-8", "replace")
 
     @property
     def context(self) -> int:
@@ -138,7 +157,7 @@ class Engine:
         template: bytes | None = llama.llama_model_chat_template(self._model, None)
         if template is None:
             raise UnsupportedError(f"{self.model_path} has no chat template: it is not made for conversations")
-        return template.decode()
+        return template.decode("utf-8", "replace")
 
     @property
     def takes_pictures(self) -> bool:
@@ -165,9 +184,12 @@ class Engine:
         """Return how a picture or a sound stands in a prompt; UnsupportedError where the model takes none."""
         return self._loaded_projector().prepare(media)
 
-    def encode(self, media: MediaInput) -> np.ndarray[Any, Any]:
-        """Return embeddings of shape (length, width of the model), float32; computed once per content."""
-        return self._loaded_projector().encode(media)
+    def encode(self, media: MediaInput, stop: threading.Event | None = None) -> np.ndarray[Any, Any]:
+        """Return embeddings of shape (length, width of the model), float32; computed once per content.
+
+        Raises StoppedError when `stop` is set.
+        """
+        return self._loaded_projector().encode(media, stop or threading.Event())
 
     def _loaded_projector(self) -> Projector:
         if self._projector is None:
@@ -179,12 +201,25 @@ class Engine:
 
         Raises StoppedError when `stop` is set.
         """
-        done = self.cache.keep_common(entries(prompt))
+        wanted = entries(prompt)
+        done = self.cache.keep_common(wanted)
         yield done
+        started = time.perf_counter()
         with self.stopping(stop):
-            yield from self.cache.read(prompt, done, self.encode)
+            yield from self.cache.read(prompt, done, partial(self.encode, stop=stop))
+        self._prefill_speed = (len(wanted) - done) / (time.perf_counter() - started)
 
-    def write(self, sampling: Sampling, stop: threading.Event | None = None) -> Iterator[int]:
+    def save_state(self, name: str) -> bool:
+        """Keep what was read under a conversation's name, where that is faster than reading again; returns whether."""
+        return self._states.save(name, self._prefill_speed)
+
+    def load_state(self, name: str) -> bool:
+        """Go on from a state that was kept; returns whether there is one that this model can go on from."""
+        return self._states.load(name)
+
+    def write(
+        self, sampling: Sampling, stop: threading.Event | None = None, drafting: Drafting = "auto"
+    ) -> Iterator[int]:
         """Continue what was read, token by token; the token that ends the turn comes too, as the last.
 
         Ends after `max_tokens` and at the end of the context; raises StoppedError when `stop` is set.
@@ -192,13 +227,21 @@ class Engine:
         left = self.context - len(self.cache)
         if sampling.max_tokens is not None:
             left = min(left, sampling.max_tokens)
-        with Sampler(sampling, self.vocabulary.size, self.vocabulary.suppressed()) as sampler, self.stopping(stop):
-            for _ in range(left):
-                token = sampler.next(self.cache.context)
-                yield token
-                if self.vocabulary.ends(token):
-                    return
-                self.cache.append(token)
+        if left <= 0:
+            return
+        with self._sampler(sampling) as sampler, self.stopping(stop):
+            writer = Writer(self.cache, self.vocabulary, sampler, self._pace(drafting), self._lookup)
+            yield from writer.write(left)
+
+    def _sampler(self, sampling: Sampling) -> Sampler:
+        if sampling.constraint is None:
+            return Sampler(sampling, self.vocabulary.size, self.vocabulary.suppressed())
+        vocab = llama.llama_model_get_vocab(self._model)
+        return ConstrainedSampler(sampling, self.vocabulary, vocab, sampling.constraint)
+
+    def _pace(self, drafting: Drafting) -> Pace:
+        # What was measured in earlier answers holds for this one.
+        return self._measured_pace if drafting == "auto" else Pace(drafting)
 
     def logits(self) -> np.ndarray[Any, Any]:
         """Return the logits after the token computed last, float32, one for each token of the vocabulary."""
@@ -214,51 +257,21 @@ class Engine:
         if stop is None:
             yield
             return
-        over = threading.Event()
+        lock, over = threading.Lock(), threading.Event()
 
         def watch() -> None:
             while not over.is_set():
-                if stop.wait(_POLL) and not over.is_set():
-                    self.cache.stop.set()
+                if stop.wait(_POLL):
+                    with lock:
+                        if not over.is_set():
+                            self.cache.stop.set()
                     return
 
-        watcher = threading.Thread(target=watch, name="edgekit-stop", daemon=True)
-        watcher.start()
+        threading.Thread(target=watch, name="edgekit-stop", daemon=True).start()
         try:
             yield
         finally:
-            over.set()
-            watcher.join()
+            # Waiting for the thread would hold up the first word.
+            with lock:
+                over.set()
             self.cache.stop.clear()
-
-
-def load_model(plan: Plan, on_progress: Callable[[float], None] | None) -> int:
-    """Load the weights that a plan names; return llama.cpp's handle, which the caller frees."""
-    params = llama.llama_model_default_params()
-    params.n_gpu_layers = plan.gpu_layers
-    if plan.gpu_layers and plan.gpus == 1:
-        # Left alone, llama.cpp splits over every accelerator, and E2B and E4B end it (ggml-org/llama.cpp issue 21730).
-        params.split_mode = llama.LLAMA_SPLIT_MODE_NONE
-    params.use_extra_bufts = plan.repack
-
-    interrupted: list[BaseException] = []
-
-    def hear(fraction: float, _data: object) -> bool:
-        # What is raised here, Ctrl+C above all, would be lost in native code.
-        try:
-            if on_progress:
-                on_progress(fraction)
-        except BaseException as problem:
-            interrupted.append(problem)
-        return not interrupted
-
-    params.progress_callback = llama.llama_progress_callback(hear)
-    native.forget_complaints()
-    model: int | None = llama.llama_model_load_from_file(os.fsencode(plan.model), params)
-    if interrupted:
-        if model:
-            llama.llama_model_free(model)
-        raise interrupted[0]
-    if not model:
-        raise FileError(f"cannot load {plan.model}: {native.complaints()}")
-    return model

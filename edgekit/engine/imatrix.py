@@ -6,7 +6,7 @@ import ctypes
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.engine import native
-from edgekit.engine.cache import StoppedError
 from edgekit.engine.check import check_context, check_model
-from edgekit.engine.engine import load_model
 from edgekit.engine.ggml_tensor import Tensor, is_f32, operation, values
-from edgekit.engine.native import llama
+from edgekit.engine.loading import load_model
+from edgekit.engine.native import StoppedError, llama
 from edgekit.engine.threads import physical_cores
+from edgekit.engine.trial import Files, check_unseen
 from edgekit.engine.vocabulary import Vocabulary
 from edgekit.errors import DoesNotFitError, EdgekitError, FileError, UnsupportedError
 
@@ -53,7 +53,9 @@ def collect(
     At most `limit` pieces are read; `progress` hears tokens. Raises UnsupportedError where the texts are shorter than
     a piece, FileError and DoesNotFitError as `Engine.open` does, StoppedError when `stop` is set.
     """
-    check_context(check_model(plan.model), chunk)
+    header = check_model(plan.model)
+    check_context(header, chunk)
+    check_unseen(Files(header), replace(plan, context=chunk))
     native.start()
     with ExitStack() as stack:
         model = load_model(plan, None)

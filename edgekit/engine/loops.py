@@ -7,9 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from edgekit.engine.cache import StoppedError
 from edgekit.engine.engine import Engine
-from edgekit.engine.native import llama
+from edgekit.engine.native import StoppedError, llama
 from edgekit.engine.sampling import Sampling
 from edgekit.errors import EdgekitError
 
@@ -43,11 +42,11 @@ class OwnLoop:
         """Write as many tokens; which ones is left to the model."""
         started, left = time.perf_counter(), len(tokens)
         while left:
-            for _ in self._engine.write(Sampling(seed=left, max_tokens=left), self._stop):
-                left -= 1
-            if left:
-                # The model ended its turn: llama.cpp computes nothing for that token, so it is none of those to time.
-                self._engine.cache.append(tokens[-left])
+            sampling = Sampling(seed=left, max_tokens=left)
+            tokens = list(self._engine.write(sampling, self._stop, drafting="never"))
+            left -= len(tokens)
+            # Nothing is computed for the last token that the model writes: it has to be, to be timed.
+            self._engine.cache.append(tokens[-1])
         return time.perf_counter() - started
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from edgekit.errors import FileError, UnsupportedError
+from edgekit.engine.legibility import suited_tokens
+from edgekit.errors import EdgekitError, FileError, UnsupportedError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
     from PIL import Image
 
 IMAGE_TOKENS = (70, 140, 280, 560, 1120)
+# Soft tokens of a picture, or as many as suit what it shows.
+Budget = int | Literal["auto"]
 # Pixels of one soft token's side: patches of 16, pooled 3 by 3.
 CELL = 48
 SAMPLE_RATE = 16_000
-LONGEST_SOUND = 30
+# Seconds: what Gemma 4 hears at once, and what is heard in pieces of that length.
+LONGEST_PIECE = 30
+LONGEST_SOUND = 300
 # Pillow starts Ghostscript for EPS, and leaves the others to handlers or to Windows.
 _FOREIGN_FORMATS = {"EPS", "WMF", "BUFR", "GRIB", "HDF5"}
 # Shorter than one analysis frame of 20 ms there is nothing to hear, and mtmd computes with a negative length.
@@ -44,6 +49,11 @@ class Picture:
         """Return a name for the content."""
         return sha256(repr(self.pixels.shape).encode() + self.pixels.tobytes()).hexdigest()
 
+    @property
+    def values(self) -> np.ndarray[Any, Any]:
+        """Return the pixels."""
+        return self.pixels
+
 
 @dataclass(frozen=True, eq=False)
 class Sound:
@@ -55,6 +65,26 @@ class Sound:
     def digest(self) -> str:
         """Return a name for the content."""
         return sha256(self.samples.tobytes()).hexdigest()
+
+    @property
+    def values(self) -> np.ndarray[Any, Any]:
+        """Return the samples."""
+        return self.samples
+
+    def pieces(self) -> tuple[Sound, ...]:
+        """Return it in pieces that are heard one by one; a rest too short to hear is left out."""
+        size = LONGEST_PIECE * SAMPLE_RATE
+        pieces = [self.samples[start : start + size] for start in range(0, len(self.samples), size)]
+        return tuple(Sound(piece) for piece in pieces if len(piece) >= _SHORTEST_SOUND * SAMPLE_RATE)
+
+
+def parse_budget(word: str) -> Budget:
+    """Return a token budget as a person writes it; ValueError where there is none such."""
+    if word == "auto":
+        return "auto"
+    if word not in map(str, IMAGE_TOKENS):
+        raise ValueError(word)
+    return int(word)
 
 
 def picture_size(width: int, height: int, tokens: int) -> tuple[int, int]:
@@ -72,7 +102,7 @@ def picture_size(width: int, height: int, tokens: int) -> tuple[int, int]:
     return columns * CELL, rows * CELL
 
 
-def open_picture(path: Path, tokens: int = 280) -> Picture:
+def open_picture(path: Path, tokens: Budget = 280) -> Picture:
     """Read a picture and resize it to a token budget; FileError where it is no picture."""
     from PIL import Image
 
@@ -84,8 +114,10 @@ def open_picture(path: Path, tokens: int = 280) -> Picture:
         raise FileError(f"no such picture: {path}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise FileError(f"{path} is too large a picture: make it smaller than 89 megapixels") from None
-    # Pillow raises many kinds for damaged files, SyntaxError and ValueError among them.
-    except (OSError, ValueError, SyntaxError) as problem:
+    except EdgekitError:
+        raise
+    # Pillow's readers raise whatever a damaged file leads them to: SyntaxError, RuntimeError, NotImplementedError.
+    except Exception as problem:
         raise FileError(f"cannot read the picture {path}: {_reason(problem)}") from None
 
 
@@ -94,6 +126,7 @@ def picture_file(path: Path) -> Iterator[Image.Image]:
     """Open a picture with Pillow's own decoders; raises what Pillow raises, its warning of a huge one included."""
     from PIL import Image
 
+    _know_heif()
     Image.init()
     formats = [name for name in Image.ID if name not in _FOREIGN_FORMATS]
     with warnings.catch_warnings():
@@ -101,6 +134,15 @@ def picture_file(path: Path) -> Iterator[Image.Image]:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=formats) as image:
             yield image
+
+
+@cache
+def _know_heif() -> None:
+    # The format of telephones' cameras, where the extra `heif` is installed.
+    with suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
 
 
 def sound_file(path: Path) -> InputContainer:
@@ -111,14 +153,16 @@ def sound_file(path: Path) -> InputContainer:
     return av.open(f"file:{path.absolute()}", options={"protocol_whitelist": "file"})
 
 
-def prepare_picture(image: Image.Image, tokens: int = 280) -> Picture:
-    """Turn an image upright, onto white and to the size of a token budget."""
+def prepare_picture(image: Image.Image, tokens: Budget = 280) -> Picture:
+    """Turn an image upright, onto white and to the size of a token budget; "auto" gives pages of text more."""
     import numpy as np
     from PIL import Image, ImageOps
 
-    if tokens not in IMAGE_TOKENS:
+    if tokens != "auto" and tokens not in IMAGE_TOKENS:
         raise UnsupportedError(f"{tokens} image tokens: Gemma 4 knows {', '.join(map(str, IMAGE_TOKENS))}")
     image = _on_white(ImageOps.exif_transpose(image))
+    if tokens == "auto":
+        tokens = suited_tokens(image)
     size = picture_size(image.width, image.height, tokens)
     if size != image.size:
         image = image.resize(size, Image.Resampling.BICUBIC)
@@ -149,7 +193,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def open_sound(path: Path) -> Sound:
-    """Read the sound of an audio or video file; FileError where it has none or lasts over 30 s."""
+    """Read the sound of an audio or video file; FileError where it has none, UnsupportedError over five minutes."""
     import av
     import numpy as np
 
@@ -167,7 +211,7 @@ def open_sound(path: Path) -> Sound:
     samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
     seconds = len(samples) / SAMPLE_RATE
     if seconds > LONGEST_SOUND:
-        raise UnsupportedError(f"{path} lasts over {LONGEST_SOUND} s, the most that Gemma 4 hears at once: cut it")
+        raise UnsupportedError(f"{path} lasts over {LONGEST_SOUND // 60} minutes, the most that is heard: cut it")
     if seconds < _SHORTEST_SOUND:
         raise FileError(f"{path} lasts {seconds:.2f} s: too short to hear anything")
     # No number passes as false, too.

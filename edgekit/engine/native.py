@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -65,6 +65,33 @@ def overheard() -> Iterator[list[str]]:
         yield lines
     finally:
         _overhearing.remove(lines)
+
+
+class StoppedError(Exception):
+    """A computation ended because the stop flag was set."""
+
+
+class Progress:
+    """Carries how far loading is from native code to Python, and what is raised there past native code, which ends."""
+
+    def __init__(self, on_progress: Callable[[float], None] | None) -> None:
+        self._on_progress = on_progress
+        self._raised: BaseException | None = None
+
+    def hear(self, fraction: float, _data: object) -> bool:
+        """Take a fraction from 0 to 1; returns whether to go on."""
+        try:
+            if self._on_progress:
+                self._on_progress(fraction)
+        except BaseException as problem:
+            # Native code would lose it.
+            self._raised = problem
+        return self._raised is None
+
+    def raise_again(self) -> None:
+        """Raise what was raised meanwhile."""
+        if self._raised is not None:
+            raise self._raised
 
 
 class StopFlag:

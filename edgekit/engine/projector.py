@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import os
-import weakref
-from collections import OrderedDict
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.engine import native
+from edgekit.engine.embeddings import Embeddings
 from edgekit.engine.media import SAMPLE_RATE, Picture, Sound
-from edgekit.engine.native import llama, mtmd
+from edgekit.engine.native import StoppedError, llama, mtmd
 from edgekit.engine.towers import longest_side
 from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import read_header
@@ -20,28 +22,55 @@ from edgekit.gguf_header import read_header
 if TYPE_CHECKING:
     import numpy as np
 
-# Encoded media that stay ready, so that a picture of an earlier turn is not encoded again.
-_KEPT = 32
 _PICTURE_TOKENS = 1120
+# Operations of an encoder between two looks at the stop flag: often enough to stop at once, and rarely enough to cost
+# nothing (a tower has some hundred).
+_BETWEEN_LOOKS = 16
 
 
 @dataclass(frozen=True, eq=False)
 class MediaInput:
     """A picture or a sound as it stands in a prompt: `length` embeddings between the tokens that mark its ends."""
 
-    kind: Literal["image", "audio"]
-    digest: str
+    content: Picture | Sound
     length: int
     before: tuple[int, ...]
     after: tuple[int, ...]
-    # An mtmd_input_chunk, freed together with this object.
-    chunk: int
+
+    @property
+    def kind(self) -> Literal["image", "audio"]:
+        """Return which of the two it is."""
+        return "image" if isinstance(self.content, Picture) else "audio"
+
+    @property
+    def digest(self) -> str:
+        """Return a name for the content."""
+        return self.content.digest
+
+    @property
+    def bytes(self) -> int:
+        """Return what it takes in memory."""
+        return int(self.content.values.nbytes)
 
 
 class Projector:
     """A loaded projector beside its model."""
 
-    def __init__(self, path: Path, model: int, *, threads: int, flash_attention: bool, gpu: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        model: int,
+        *,
+        threads: int,
+        flash_attention: bool,
+        gpu: bool,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> None:
+        self._stop = threading.Event()
+        self._looks = 0
+        # llama.cpp keeps the pointers.
+        self._look_callback = llama.ggml_backend_sched_eval_callback(self._look)
+        progress = native.Progress(on_progress)
         params = mtmd.mtmd_context_params_default()
         params.use_gpu = gpu
         params.print_timings = False
@@ -50,13 +79,20 @@ class Projector:
         params.flash_attn_type = int(flash_attention)
         # Pictures arrive resized as the reference processor does: mtmd must keep them as they are.
         params.image_min_tokens, params.image_max_tokens = 1, _PICTURE_TOKENS
+        params.cb_eval = self._look_callback
+        params.progress_callback = mtmd.mtmd_progress_callback(progress.hear)
         native.forget_complaints()
         self._context = mtmd.mtmd_init_from_file(os.fsencode(path), model, params)
+        try:
+            progress.raise_again()
+        except BaseException:
+            self.close()
+            raise
         if not self._context:
             raise FileError(f"{path} is no projector for this model: {native.complaints()}")
         self._longest_side = longest_side(read_header(path))
         self._width: int = llama.llama_model_n_embd_inp(model)
-        self._encoded: OrderedDict[str, np.ndarray[Any, Any]] = OrderedDict()
+        self._embeddings = Embeddings(path, self._width)
 
     def close(self) -> None:
         """Give the memory back; harmless when done twice."""
@@ -78,6 +114,12 @@ class Projector:
         """Return how a picture or a sound stands in a prompt, not yet encoded."""
         if isinstance(media, Picture):
             self._check_sides(media)
+        with self._chunks(media) as chunks:
+            return _input(media, chunks)
+
+    @contextmanager
+    def _chunks(self, media: Picture | Sound) -> Iterator[list[int]]:
+        """Let mtmd prepare a medium: chunks of tokens, and one of what is to be encoded."""
         bitmap = _bitmap(media)
         chunks = mtmd.mtmd_input_chunks_init()
         try:
@@ -85,7 +127,7 @@ class Projector:
             parts = (ctypes.POINTER(mtmd.mtmd_input_part) * 1)(ctypes.pointer(part))
             if mtmd.mtmd_tokenize_from_parts(self._context, chunks, parts, 1, False) != 0:
                 raise UnsupportedError(f"the model cannot take this: {native.complaints()}")
-            return _from_chunks(chunks, "image" if isinstance(media, Picture) else "audio", media.digest)
+            yield [mtmd.mtmd_input_chunks_get(chunks, index) for index in range(mtmd.mtmd_input_chunks_size(chunks))]
         finally:
             mtmd.mtmd_input_chunks_free(chunks)
             mtmd.mtmd_bitmap_free(bitmap)
@@ -99,20 +141,35 @@ class Projector:
                 f"{self._longest_side} along a side: cut the picture, or use fewer image tokens"
             )
 
-    def encode(self, media: MediaInput) -> np.ndarray[Any, Any]:
-        """Return embeddings of shape (length, width of the model), float32; computed once per content."""
+    def encode(self, media: MediaInput, stop: threading.Event) -> np.ndarray[Any, Any]:
+        """Return embeddings of shape (length, width of the model), float32; computed once per content.
+
+        Raises StoppedError when `stop` is set.
+        """
         import numpy as np
 
-        if media.digest not in self._encoded:
-            if mtmd.mtmd_encode_chunk(self._context, media.chunk) != 0:
+        known = self._embeddings.get(media.digest, media.length)
+        if known is not None:
+            return known
+        self._stop = stop
+        with self._chunks(media.content) as chunks:
+            if mtmd.mtmd_encode_chunk(self._context, next(chunk for chunk in chunks if not _is_text(chunk))) != 0:
                 raise UnsupportedError(f"llama.cpp could not encode this: {native.complaints()}")
-            address = mtmd.mtmd_get_output_embd(self._context)
-            flat = np.ctypeslib.as_array(address, shape=(media.length * self._width,))
-            self._encoded[media.digest] = flat.reshape(media.length, self._width).copy()
-        self._encoded.move_to_end(media.digest)
-        while len(self._encoded) > _KEPT:
-            self._encoded.popitem(last=False)
-        return self._encoded[media.digest]
+        if stop.is_set():
+            # What came out is not finished.
+            raise StoppedError
+        address = mtmd.mtmd_get_output_embd(self._context)
+        flat = np.ctypeslib.as_array(address, shape=(media.length * self._width,))
+        embeddings = flat.reshape(media.length, self._width).copy()
+        self._embeddings.put(media.digest, embeddings)
+        return embeddings
+
+    def _look(self, _tensor: int, asked: bool, _data: object) -> bool:
+        # ggml asks first whether to halt behind an operation, and there whether to go on.
+        if not asked:
+            return not self._stop.is_set()
+        self._looks += 1
+        return self._looks % _BETWEEN_LOOKS == 0
 
 
 def _bitmap(media: Picture | Sound) -> int:
@@ -127,24 +184,23 @@ def _bitmap(media: Picture | Sound) -> int:
     return bitmap
 
 
-def _from_chunks(chunks: int, kind: Literal["image", "audio"], digest: str) -> MediaInput:
+def _is_text(chunk: int) -> bool:
+    return bool(mtmd.mtmd_input_chunk_get_type(chunk) == mtmd.MTMD_INPUT_CHUNK_TYPE_TEXT)
+
+
+def _input(media: Picture | Sound, chunks: list[int]) -> MediaInput:
     before: list[int] = []
     after: list[int] = []
-    found = None
-    for index in range(mtmd.mtmd_input_chunks_size(chunks)):
-        chunk = mtmd.mtmd_input_chunks_get(chunks, index)
-        if mtmd.mtmd_input_chunk_get_type(chunk) == mtmd.MTMD_INPUT_CHUNK_TYPE_TEXT:
+    length = 0
+    for chunk in chunks:
+        if _is_text(chunk):
             count = ctypes.c_size_t()
             tokens = mtmd.mtmd_input_chunk_get_tokens_text(chunk, ctypes.byref(count))
-            (before if found is None else after).extend(tokens[: count.value])
-        elif found is None:
-            found = chunk
-        else:
+            (after if length else before).extend(tokens[: count.value])
+        elif length:
             raise UnsupportedError("this model cuts a picture or a sound into pieces, which edgekit does not do yet")
-    if found is None:
+        else:
+            length = mtmd.mtmd_input_chunk_get_n_tokens(chunk)
+    if not length:
         raise UnsupportedError("llama.cpp made nothing of this picture or sound")
-    owned = mtmd.mtmd_input_chunk_copy(found)
-    length = mtmd.mtmd_input_chunk_get_n_tokens(owned)
-    media = MediaInput(kind, digest, length, tuple(before), tuple(after), owned)
-    weakref.finalize(media, mtmd.mtmd_input_chunk_free, owned)
-    return media
+    return MediaInput(media, length, tuple(before), tuple(after))

@@ -6,8 +6,12 @@ import ctypes
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edgekit.engine.native import llama
+
+if TYPE_CHECKING:
+    from edgekit.engine.constraint import Constraint
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class Sampling:
     seed: int | None = None
     # Tokens of one answer, thoughts included; None lets it run to the end of the context.
     max_tokens: int | None = None
+    # What the answer has to be, for example JSON by a schema.
+    constraint: Constraint | None = None
 
 
 class Sampler:
@@ -37,9 +43,9 @@ class Sampler:
     def __exit__(self, *_: object) -> None:
         llama.llama_sampler_free(self._chain)
 
-    def next(self, context: int) -> int:
-        """Choose from the logits of the last decoded token."""
-        token: int = llama.llama_sampler_sample(self._chain, context, -1)
+    def next(self, context: int, index: int = -1) -> int:
+        """Choose from the logits of the last decoded token, or of the one at `index` of its batch."""
+        token: int = llama.llama_sampler_sample(self._chain, context, index)
         return token
 
 

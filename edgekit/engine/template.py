@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from edgekit.errors import UnsupportedError
 
@@ -15,11 +13,17 @@ if TYPE_CHECKING:
 
 
 # A template is a program out of a file: what it does wrong with a conversation is no fault of ours.
-_TEMPLATE_FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_TEMPLATE_FAULTS = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError),
+)
+# Characters; Gemma 4's has 17,000, and compiling this many takes a second or two.
+_LONGEST = 1 << 18
+# What an author wrote into an error is shown up to here.
+_LONGEST_REASON = 200
 
 
 class ChatTemplate:
-    """A Jinja template out of a GGUF, run in Jinja's sandbox with the settings that transformers uses."""
+    """A Jinja template out of a GGUF, run in Jinja's sandbox and within limits (template_sandbox.py)."""
 
     def __init__(self, source: str, bos: str = "") -> None:
         self._template = _compile(source)
@@ -35,51 +39,41 @@ class ChatTemplate:
         """Return the prompt; messages and tools in the form of OpenAI's chat API."""
         from jinja2 import TemplateError
 
+        from edgekit.engine.template_budget import Budget, allowed
+
         try:
-            return self._template.render(
-                messages=messages,
-                tools=tools or None,
-                documents=None,
-                add_generation_prompt=True,
-                enable_thinking=think,
-                bos_token=self._bos,
-            )
+            with allowed(Budget((messages, tools))):
+                return self._template.render(
+                    messages=messages,
+                    tools=tools or None,
+                    documents=None,
+                    add_generation_prompt=True,
+                    enable_thinking=think,
+                    bos_token=self._bos,
+                )
         except (TemplateError, *_TEMPLATE_FAULTS) as problem:
-            raise UnsupportedError(f"the model's chat template does not take this conversation: {problem}") from None
+            raise UnsupportedError(
+                f"the model's chat template does not take this conversation: {_reason(problem)}"
+            ) from None
 
 
 @lru_cache
 def _compile(source: str) -> Template:
     from jinja2 import TemplateError
-    from jinja2.ext import loopcontrols
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
-    environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _raise
-    environment.globals["strftime_now"] = _now
+    from edgekit.engine.template_budget import Budget, allowed
+    from edgekit.engine.template_sandbox import LimitedEnvironment
+
+    if len(source) > _LONGEST:
+        raise UnsupportedError(f"the model's chat template is broken: it has {len(source):,} characters")
     try:
-        return environment.from_string(source)
-    except TemplateError as problem:
-        raise UnsupportedError(f"the model's chat template is broken: {problem}") from None
+        with allowed(Budget(source)):
+            return LimitedEnvironment().from_string(source)
+    except (TemplateError, *_TEMPLATE_FAULTS) as problem:
+        raise UnsupportedError(f"the model's chat template is broken: {_reason(problem)}") from None
 
 
-def _to_json(
-    value: object,
-    ensure_ascii: bool = False,
-    indent: int | None = None,
-    separators: tuple[str, str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    # Jinja's own filter escapes what is special in HTML.
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-
-
-def _raise(message: str) -> NoReturn:
-    from jinja2 import TemplateError
-
-    raise TemplateError(message)
-
-
-def _now(format: str) -> str:
-    return datetime.now().strftime(format)
+def _reason(problem: Exception) -> str:
+    # In one line, and not as long as a template may make it.
+    text = " ".join(str(problem)[: 4 * _LONGEST_REASON].split()) or type(problem).__name__
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."

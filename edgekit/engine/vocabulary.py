@@ -14,6 +14,7 @@ class Vocabulary:
         self._vocab = llama.llama_model_get_vocab(model)
         self.size: int = llama.llama_vocab_n_tokens(self._vocab)
         self.bos: int = llama.llama_vocab_bos(self._vocab)
+        self._known_ends: dict[int, bool] = {}
 
     def tokenize(self, text: str, *, control: bool = True) -> list[int]:
         """Return the tokens of a text; with `control` the spelling of a control token becomes that token.
@@ -27,7 +28,12 @@ class Vocabulary:
         return list(tokens[:count])
 
     def piece(self, token: int) -> bytes:
-        """Return the bytes of a token, which may end inside a character; control tokens by their spelling."""
+        """Return the bytes of a token, which may end inside a character; control tokens by their spelling.
+
+        Nothing of what is no token: a vocabulary without a BOS says -1, over which llama.cpp ends the process.
+        """
+        if not 0 <= token < self.size:
+            return b""
         room = 64
         while True:
             buffer = ctypes.create_string_buffer(room)
@@ -38,7 +44,9 @@ class Vocabulary:
 
     def ends(self, token: int) -> bool:
         """Return whether the model ends its turn with this token."""
-        return bool(llama.llama_vocab_is_eog(self._vocab, token))
+        if token not in self._known_ends:
+            self._known_ends[token] = bool(llama.llama_vocab_is_eog(self._vocab, token))
+        return self._known_ends[token]
 
     def is_control(self, token: int) -> bool:
         """Return whether a token steers the conversation, as turns, channels, tool calls and media places do."""
@@ -53,7 +61,9 @@ class Vocabulary:
 
     def control_spellings(self, text: str) -> set[str]:
         """Return the spellings of control tokens that stand in a text."""
-        found = {self.piece(token).decode() for token in set(self.tokenize(text)) if self.is_control(token)}
+        found = {
+            self.piece(token).decode("utf-8", "replace") for token in set(self.tokenize(text)) if self.is_control(token)
+        }
         # The unknown token stands for characters that have none: only what is written counts.
         return {spelling for spelling in found if spelling in text}
 

@@ -115,17 +115,5 @@ class Candidate:
 
     def plan(self, model: Path, machine: Machine, projector: Path | None = None) -> Plan:
         """Return what the engine needs to run this candidate from a file on disk."""
-        return Plan(
-            model=model,
-            projector=projector,
-            context=self.settings.context,
-            batch=self.settings.batch,
-            ubatch=self.settings.ubatch,
-            threads=min(machine.processor.physical_cores, machine.processor.usable_threads),
-            cache_type_k=self.settings.cache_type_k,
-            cache_type_v=self.settings.cache_type_v,
-            flash_attention=self.settings.flash_attention,
-            repack=self.settings.repack,
-            gpu_layers=self.settings.gpu_layers,
-            gpus=self.settings.gpus,
-        )
+        threads = min(machine.processor.physical_cores, machine.processor.usable_threads)
+        return Plan.of(self.settings, model, projector, threads)

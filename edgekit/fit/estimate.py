@@ -95,7 +95,7 @@ def estimate(load: Load, settings: Settings, processor: Processor) -> Estimate:
         *_buffers(load.variant.shape, cache, settings),
         *_projector(load, settings),
         *_drafter(load, cache, settings),
-        # The engine keeps a copy of the sliding windows to go back to (engine/cache.py).
+        # The engine keeps copies of the sliding windows to go back to (engine/checkpoints.py), within as much again.
         _line("process", PROCESS + cache.sliding, "host"),
     ]
     return Estimate(tuple(line for line in lines if line.bytes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from edgekit.fit.budget import Budget, budgets
@@ -11,7 +11,8 @@ from edgekit.fit.estimate import PROCESS, Estimate, Line, Load
 from edgekit.fit.guide import advice
 from edgekit.fit.needs import Needs
 from edgekit.fit.picker import Pick
-from edgekit.fit.placement import best_candidate
+from edgekit.fit.placement import PICTURE_UBATCH, best_candidate
+from edgekit.fit.plan import Plan
 from edgekit.fit.reasons import shortage
 from edgekit.fit.settings import Settings
 from edgekit.fit.speed import Speed
@@ -20,10 +21,6 @@ from edgekit.hardware.machine import Machine
 
 _GIB = 1 << 30
 _CACHE_TYPES = ("F16", "Q8_0")
-
-
-# What llama.cpp's dry run says of a context: tokens, ubatch, cache type.
-Ask = Callable[[int, int, str], Buffers]
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,10 @@ class FilePick:
             return "cpu"
         return "gpu" if self.settings.gpu_layers > self.load.variant.shape.num_hidden_layers else "partial"
 
+    def plan(self, threads: int | None = None) -> Plan:
+        """Return what the engine needs to run the file so."""
+        return Plan.of(self.settings, self.header.path, self.projector.path if self.projector else None, threads)
+
 
 def pick_file(load: Load, header: Header, projector: Header | None, machine: Machine, needs: Needs) -> FilePick:
     """Return how to run a Gemma 4 file, by edgekit's own formulas."""
@@ -75,27 +76,25 @@ def pick_file(load: Load, header: Header, projector: Header | None, machine: Mac
     )
 
 
-def pick_by_dry_run(
-    header: Header, projector: Header | None, machine: Machine, needs: Needs, trained: int, ask: Ask
-) -> FilePick:
-    """Return how to run a file of any architecture in main memory, by what llama.cpp says each context takes."""
-    limits = next(iter(budgets(machine)))
-    found = (_asked(header, projector, limits, settings, ask) for settings in _ways(needs, trained))
-    best = next(found)
-    while not best.fits and (other := next(found, None)):
-        best = min(best, other, key=lambda one: one.shortfall)
-    return best
-
-
-def _ways(needs: Needs, trained: int) -> Iterator[Settings]:
-    """Yield contexts from the largest down, each with a cache at F16 before one at Q8_0."""
+def ways(needs: Needs, trained: int) -> Iterator[Settings]:
+    """Yield the settings to try for a file of any architecture, contexts from the largest down, F16 before Q8_0."""
+    # Which of them read pictures causally is not known here.
+    batch = PICTURE_UBATCH if needs.pictures else Settings.batch
     for context in needs.contexts(trained, on_card=False):
         for kind in _CACHE_TYPES:
-            yield Settings(context=context, cache_type_k=kind, cache_type_v=kind)
+            yield Settings(context=context, batch=batch, ubatch=batch, cache_type_k=kind, cache_type_v=kind)
 
 
-def _asked(header: Header, projector: Header | None, limits: Budget, settings: Settings, ask: Ask) -> FilePick:
-    said = ask(settings.context, settings.ubatch, settings.cache_type_k)
+def pick_by_dry_run(
+    header: Header, projector: Header | None, machine: Machine, said: Mapping[Settings, Buffers]
+) -> FilePick:
+    """Return how to run a file in main memory, by what llama.cpp says that each of some `ways` takes."""
+    limits = next(iter(budgets(machine)))
+    found = [_asked(header, projector, limits, settings, buffers) for settings, buffers in said.items()]
+    return next((one for one in found if one.fits), None) or min(found, key=lambda one: one.shortfall)
+
+
+def _asked(header: Header, projector: Header | None, limits: Budget, settings: Settings, said: Buffers) -> FilePick:
     sizes = [
         ("weights", header.bytes, "file"),
         ("kv_full", said.cache, "host"),

@@ -19,7 +19,7 @@ from edgekit.fit.split import split
 from edgekit.hardware.machine import Machine
 
 # Ubatch that holds the largest picture (1120 soft tokens), a multiple of 32.
-_PICTURE_UBATCH = 1120
+PICTURE_UBATCH = 1120
 _UBATCH = 512
 # What tells the variants apart in text; a mean of published percentages.
 _TEXT_BENCHMARKS = ("mmlu_pro", "gpqa_diamond", "aime_2026", "livecodebench_v6")
@@ -105,7 +105,7 @@ def _suffices(candidate: Candidate, needs: Needs) -> bool:
 
 def _base(variant: Variant, needs: Needs) -> Settings:
     # Picture tokens that see each other must not be cut apart: the whole picture in one ubatch.
-    ubatch = _PICTURE_UBATCH if needs.pictures and not variant.causal_images else _UBATCH
+    ubatch = PICTURE_UBATCH if needs.pictures and not variant.causal_images else _UBATCH
     return Settings(batch=ubatch, ubatch=ubatch)
 
 

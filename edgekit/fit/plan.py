@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit.fit.settings import OUTPUTS, Settings
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -15,6 +17,8 @@ class Plan:
     # Tokens per decode call; equal to ubatch so that a picture is never split (llama.cpp aborts otherwise).
     batch: int = 512
     ubatch: int = 512
+    # Tokens of a batch whose logits are computed: the last one, and guesses of what follows it.
+    outputs: int = OUTPUTS
     # None lets the engine take the machine's physical cores.
     threads: int | None = None
     batch_threads: int | None = None
@@ -26,3 +30,14 @@ class Plan:
     gpu_layers: int = 0
     # Accelerators that the layers are split over, in proportion of their free memory.
     gpus: int = 1
+
+    @classmethod
+    def of(cls, settings: Settings, model: Path, projector: Path | None, threads: int | None) -> "Plan":
+        """Return the plan that runs a file with the settings that an estimate was made for."""
+        shared = {name: value for name, value in vars(settings).items() if name in cls.__dataclass_fields__}
+        return cls(model, projector, threads=threads, **shared)
+
+    @property
+    def settings(self) -> Settings:
+        """Return what an estimate depends on besides the files."""
+        return Settings(**{name: value for name, value in vars(self).items() if name in Settings.__dataclass_fields__})

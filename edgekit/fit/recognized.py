@@ -36,10 +36,14 @@ def file_load(header: Header, projector: Header | None = None) -> Load | None:
     found = towers(projector)
     # A projector without encoders, 12B's, says nothing of widths: the catalog does.
     read = replace(variant, vision=found.get("vision", variant.vision), audio=found.get("audio", variant.audio))
-    kinds = {"vision": ("image", "video"), "audio": ("audio",)}
-    modalities = [one for kind, names in kinds.items() if _has(projector, kind) for one in names]
     beside = ModelFile(_type_name(projector) or "mixed", variant.repo, projector.path.name, projector.bytes)
-    return Load(read, file, beside, ("text", *modalities))
+    return Load(read, file, beside, modalities(projector))
+
+
+def modalities(projector: Header | None) -> tuple[str, ...]:
+    """Return what a model takes in with a projector or without one."""
+    kinds = {"vision": ("image", "video"), "audio": ("audio",)}
+    return ("text", *(one for kind, names in kinds.items() if projector and _has(projector, kind) for one in names))
 
 
 def _variant(shape: Shape, header: Header) -> Variant:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# The last token and seven guesses of what follows it (engine/drafting.py).
+OUTPUTS = 8
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -19,8 +22,8 @@ class Settings:
     swa_full: bool = False
     sequences: int = 1
     unified: bool = True
-    # Outputs per decode call: edgekit asks for the last token's logits only.
-    outputs: int = 1
+    # Outputs per decode call: edgekit asks for the logits of the last token and of guesses only.
+    outputs: int = OUTPUTS
     # llama.cpp's second, rearranged copy of the weights on the processor.
     repack: bool = False
     # Layers on the accelerator: the output matrix first, then the layers from the last one down.

@@ -6,7 +6,18 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from edgekit.chat.events import Event, Finished, FinishReason, Prefilling, TextPiece, ThoughtPiece, ToolCallPiece
+from edgekit.chat.events import (
+    Event,
+    Finished,
+    FinishReason,
+    Prefilling,
+    TextPiece,
+    ThoughtPiece,
+    ToolAnswered,
+    ToolAsked,
+    ToolCallPiece,
+)
+from edgekit.chat.message import Message, ToolCall
 from edgekit.tui.prose import Prose
 from edgekit.tui.thought import Thought
 from edgekit.tui.tool_card import ToolCard
@@ -33,9 +44,9 @@ class Answer(Vertical):
     async def feed(self, event: Event) -> None:
         """Show the next event."""
         if isinstance(event, Prefilling):
-            self._waiting.update(Content(f"reading {event.done} of {event.total} tokens"))
+            await self._wait(f"reading {event.done} of {event.total} tokens")
             return
-        await self._waiting.remove()
+        await self._stop_waiting()
         if isinstance(event, ThoughtPiece):
             await self._think(event.text)
             return
@@ -45,14 +56,46 @@ class Answer(Vertical):
         elif isinstance(event, ToolCallPiece):
             await self._finish_text()
             await self.mount(ToolCard(event.call))
+        elif isinstance(event, ToolAsked):
+            self._card(event.call).ask(event.asking)
+        elif isinstance(event, ToolAnswered):
+            await self._card(event.call).show_answer(event)
         else:
             await self._finish(event)
 
+    async def recall(self, message: Message) -> None:
+        """Show an answer of another day."""
+        if message.thought:
+            thought = Thought()
+            await self.mount(thought)
+            thought.recall(message.thought)
+        if message.text:
+            await self._write(message.text)
+            await self._finish_text()
+        for call in message.tool_calls:
+            await self.mount(ToolCard(call))
+        await self.abandon()
+
     async def abandon(self) -> None:
         """End the turn where no event Finished comes."""
-        await self._waiting.remove()
+        await self._stop_waiting()
         await self._finish_thought()
         await self._finish_text()
+
+    async def _wait(self, text: str) -> None:
+        # After a tool has answered, the model reads once more.
+        if not self._waiting.is_attached:
+            self._waiting = Static(classes="waiting")
+            await self.mount(self._waiting)
+        self._waiting.update(Content(text))
+
+    def _card(self, call: ToolCall) -> ToolCard:
+        return next(card for card in self.query(ToolCard) if card.call is call)
+
+    async def _stop_waiting(self) -> None:
+        # Once: removing what is gone costs more than showing a token.
+        if self._waiting.is_attached:
+            await self._waiting.remove()
 
     async def _think(self, text: str) -> None:
         if self._thought is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,31 @@ from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES
 from textual.worker import WorkerFailed
 
+from edgekit import paths
+from edgekit.chat.calling import LIMIT
+from edgekit.chat.permission import Permission
+from edgekit.errors import EdgekitError
 from edgekit.tui.attachment import Attachment
 from edgekit.tui.chat_screen import ChatScreen
+from edgekit.tui.clipboard import copy_through_tmux
+from edgekit.tui.commands import COMMANDS
+from edgekit.tui.composer import Composer
+from edgekit.tui.gauges import Gauges, read_gauges
+from edgekit.tui.graphics import BLOCKS, Graphics
+from edgekit.tui.help import HelpScreen
+from edgekit.tui.keys import check_keys, key_names, remappable
+from edgekit.tui.loading import Loading
 from edgekit.tui.model import Model, OpenSession
-from edgekit.tui.theme import DARK, LIGHT, THEMES
+from edgekit.tui.settings import Settings, read_settings
+from edgekit.tui.theme import THEMES
 
 # Seconds that leaving waits for native code: one batch of a large model on a small board.
 _PATIENCE = 5.0
+# Killed, or the terminal gone, which Windows has no signal for.
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class ChatApp(App[Exception]):
@@ -30,7 +46,11 @@ class ChatApp(App[Exception]):
 
     TITLE = "edgekit chat"
     CSS_PATH = sorted(Path(__file__).parent.glob("*.tcss"))
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "Help", priority=True, id="help"),
+        Binding("ctrl+z", "suspend_process", "Back to the shell; fg returns", priority=True, id="suspend"),
+        Binding("ctrl+q", "quit", "Leave", priority=True, id="quit"),
+    ]
 
     def __init__(
         self,
@@ -40,36 +60,63 @@ class ChatApp(App[Exception]):
         toy: bool = False,
         folder: Path | None = None,
         attachments: Sequence[Attachment] = (),
+        opener: Callable[[str], OpenSession] | None = None,
+        settings: Settings = Settings(),  # noqa: B008 - frozen
+        graphics: Graphics = BLOCKS,
+        gauges: Callable[[], Gauges] = read_gauges,
+        advice: Callable[[], Sequence[str]] = tuple,
+        permission: Permission | None = None,
+        tool_timeout: float = LIMIT,
+        conversation: int | None = None,
     ) -> None:
         super().__init__()
         for theme in THEMES.values():
             self.register_theme(theme)
-        self.theme = DARK.name
-        self.model = Model(open_session)
-        self._asked_for = name
-        self.chat = ChatScreen(self.model, toy=toy, folder=folder or Path.cwd(), attachments=attachments)
+        self.model = Model(open_session, permission, tool_timeout)
+        self._loader = Loading(self, self.model, name, opener)
+        self._chosen = dict(settings.keys)
+        self.choose_theme(settings.theme)
+        self.chat = ChatScreen(
+            self.model,
+            toy=toy,
+            folder=folder or Path.cwd(),
+            attachments=attachments,
+            graphics=graphics,
+            gauges=gauges,
+            advice=advice,
+            model_name=lambda: self._loader.name,
+            conversation=conversation,
+        )
+
+    @property
+    def key_table(self) -> dict[str, str]:
+        """Return the keys of every action that may be given others."""
+        return {name: self._chosen.get(name, binding.key) for name, binding in BOUND.items()}
 
     def on_mount(self) -> None:
         """Paint, then load."""
         # Being killed must not leave a person with a terminal that is still in full-screen mode; not on Windows.
         with suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.call_later, self.action_quit)
+            for number in _ENDING:
+                asyncio.get_running_loop().add_signal_handler(number, self.call_later, self.action_quit)
+        self.set_keymap(self._chosen)
         self.push_screen(self.chat)
         self._load()
 
     @work
     async def _load(self) -> None:
-        status = self.chat.status
-        status.change(model=self._asked_for, activity="loading")
         try:
-            async for done, total, text in self.model.load():
-                share = f" {done / total:.0%}" if total else ""
-                status.change(activity=" ".join(f"loading{share} {text}".split()))
+            await self._loader.first()
         except Exception as problem:
             self.exit(problem, return_code=1)
-            return
-        if self.model.session is not None:
-            self.chat.show_loaded(self.model.session)
+
+    @work(exclusive=True, group="switch")
+    async def switch_model(self, name: str) -> None:
+        """Go on with another model; with the former one where it cannot be loaded."""
+        try:
+            await self._loader.switch(name)
+        except Exception as problem:
+            self.exit(problem, return_code=1)
 
     def _handle_exception(self, error: Exception) -> None:
         # Textual prints tracebacks; the command line says one line, and shows the rest with --debug.
@@ -80,22 +127,67 @@ class ChatApp(App[Exception]):
             self.exit(inner if isinstance(inner, Exception) else error, return_code=1)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """List the conversation's actions in the palette, above the application's."""
+        """List the conversation's actions and commands in the palette, above the application's."""
         if screen is self.chat:
-            for binding in ChatScreen.BINDINGS:
-                assert isinstance(binding, Binding)
-                action = partial(screen.run_action, binding.action)
-                yield SystemCommand(binding.description, f"Key {binding.key.title()}", action)
+            for owner, table in (("screen", ChatScreen.BINDINGS), ("app", ChatApp.BINDINGS)):
+                for name, binding in remappable(table).items():
+                    action = partial(screen.run_action, f"{owner}.{binding.action}")
+                    yield SystemCommand(binding.description, f"Key {key_names(self.key_table[name])}", action)
+            for command in COMMANDS:
+                yield SystemCommand(command.usage, command.help, partial(self.chat.begin_command, command))
         yield from super().get_system_commands(screen)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Hand text to the terminal (OSC 52), and to tmux where it lies between."""
+        super().copy_to_clipboard(text)
+        copy_through_tmux(text)
 
     async def action_quit(self) -> None:
         """Leave: stop what runs and give the memory back."""
         self.chat.status.change(activity="leaving")
         await self.model.close(_PATIENCE if self.model.loaded.is_set() else 0.5)
         if self.model.session is not None and not self.model.running:
-            await self.chat.turn_over()
+            await self.chat.turns.over()
+        await self.chat.saving.close()
         self.exit()
+
+    def action_help(self) -> None:
+        """List keys and commands, on every screen; again, or Esc, closes the list."""
+        if isinstance(self.screen, HelpScreen):
+            self.screen.dismiss()
+            return
+        rows = [(key_names(self.key_table[name]), binding.description) for name, binding in BOUND.items()]
+        self.push_screen(HelpScreen(rows, getattr(self.screen, "KEY_HELP", ())))
 
     def action_switch_theme(self) -> None:
         """Change between dark and light."""
-        self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+        self.choose_theme("light" if self.current_theme.dark else "dark")
+
+    def choose_theme(self, name: str) -> None:
+        """Take a theme by name; EdgekitError where there is none."""
+        if name not in theme_names():
+            raise EdgekitError(f"there is no theme {name!r}: there are {', '.join(sorted(theme_names()))}")
+        self.theme = THEMES[name].name if name in THEMES else name
+
+    def choose_key(self, action: str, keys: str) -> str:
+        """Change the keys of an action from now on; return what to write to keep it."""
+        chosen = {**self._chosen, action: keys}
+        check_keys(chosen, BOUND)
+        self._chosen = chosen
+        self.set_keymap(chosen)
+        return f'{action} is {key_names(keys)} now; to keep it, write {action} = "{keys}" under [keys] in ' + str(
+            paths.settings_file()
+        )
+
+
+BOUND = remappable(Composer.BINDINGS, ChatScreen.BINDINGS, ChatApp.BINDINGS)
+
+
+def theme_names() -> set[str]:
+    """Return every theme that can be chosen."""
+    return {*THEMES, *BUILTIN_THEMES}
+
+
+def saved_settings() -> Settings:
+    """Return what the person's own file says; FileError names a mistake in it."""
+    return read_settings(paths.settings_file(), BOUND, theme_names())

@@ -26,6 +26,12 @@ class AttachScreen(ModalScreen["Path | None"]):
         Binding("escape", "dismiss", "Close"),
         Binding("ctrl+c", "dismiss", show=False, priority=True),
     ]
+    KEY_HELP = (
+        ("Tab", "complete the path, go to the folders"),
+        ("Enter", "attach the file, open the folder"),
+        ("Backspace", "in the folders: the folder above"),
+        ("Esc", "close"),
+    )
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -53,14 +59,19 @@ class AttachScreen(ModalScreen["Path | None"]):
 class PathInput(Input):
     """Completes paths of folders, pictures and sounds."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("down", "app.focus_next", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "app.focus_next", show=False),
+        # A binding, not key_tab: behind that the screen's own binding would leave the field as well.
+        Binding("tab", "take_suggestion", show=False),
+    ]
 
     def __init__(self, folder: Path) -> None:
         super().__init__(placeholder="path", suggester=_PathSuggester(folder), compact=True)
 
-    def key_tab(self) -> None:
-        """Take the suggestion where there is one."""
-        if self._suggestion:
+    def action_take_suggestion(self) -> None:
+        """Take the suggestion where there is one, else leave the field."""
+        # Once taken it stays for a moment.
+        if self._suggestion.removeprefix(self.value):
             self.action_cursor_right()
         else:
             self.screen.focus_next()

@@ -2,78 +2,161 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.worker import Worker
 
-from edgekit.chat.events import Finished
-from edgekit.chat.message import Message, user
+from edgekit.chat.message import Message
+from edgekit.chat.saved import Draft, Settings, lasting_name, settings_of
 from edgekit.chat.session import Session
 from edgekit.errors import EdgekitError, UnsupportedError
-from edgekit.tui.answer import Answer
-from edgekit.tui.attach import AttachScreen
-from edgekit.tui.attachment import Attachment, read_attachment
+from edgekit.tui.attaching import Attaching
+from edgekit.tui.attachment import Attachment
 from edgekit.tui.chips import Chips
-from edgekit.tui.commands import parse_command
+from edgekit.tui.commands import Command, parse_command
 from edgekit.tui.composer import Composer
 from edgekit.tui.conversation import Conversation
-from edgekit.tui.help import HelpScreen
+from edgekit.tui.gauges import Gauges, read_gauges
+from edgekit.tui.graphics import BLOCKS, Graphics
 from edgekit.tui.model import Model
 from edgekit.tui.notice import Notice, explain
-from edgekit.tui.pasted import as_path, pasted_files
+from edgekit.tui.past import Past
+from edgekit.tui.pasted import pasted_files
 from edgekit.tui.printable import printable
 from edgekit.tui.question import Question
+from edgekit.tui.saving import Saving
+from edgekit.tui.slash import run_command
 from edgekit.tui.status import StatusLine
+from edgekit.tui.turns import Turns
 from edgekit.tui.welcome import Welcome
+
+# Seconds between two looks at memory and heat.
+_LOOK = 2.0
 
 
 class ChatScreen(Screen[None]):
     """Talks to one model."""
 
+    # With priority, so that no key that a person chooses means something else to the composer.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop", "Stop the answer"),
-        Binding("ctrl+c", "copy_or_stop", "Copy the selection, or stop", priority=True),
-        Binding("ctrl+t", "think", "Thinking on or off"),
-        Binding("ctrl+o", "attach", "Attach a picture or a sound"),
-        Binding("ctrl+n", "new", "New conversation"),
-        Binding("f1", "help", "Help"),
+        Binding("escape", "stop", "Stop the answer", priority=True, id="stop"),
+        Binding("ctrl+c", "copy_or_stop", "Copy the selection, or stop", priority=True, id="copy_or_stop"),
+        Binding("ctrl+t", "think", "Thinking on or off", priority=True, id="think"),
+        Binding("ctrl+o", "attach", "Attach a picture or a sound", priority=True, id="attach"),
+        Binding("ctrl+n", "new", "New conversation", priority=True, id="new"),
+        Binding("ctrl+l", "conversations", "List conversations, go on with one", priority=True, id="conversations"),
+        Binding("ctrl+r", "regenerate", "Ask the last question again", priority=True, id="regenerate"),
     ]
 
-    def __init__(self, model: Model, *, toy: bool, folder: Path, attachments: Sequence[Attachment] = ()) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        toy: bool,
+        folder: Path,
+        attachments: Sequence[Attachment] = (),
+        graphics: Graphics = BLOCKS,
+        gauges: Callable[[], Gauges] = read_gauges,
+        advice: Callable[[], Sequence[str]] = tuple,
+        model_name: Callable[[], str] = str,
+        conversation: int | None = None,
+    ) -> None:
         super().__init__()
         self._model = model
-        self._toy = toy
-        self._folder = folder
+        self._toy, self._advice = toy, advice
         self._first = attachments
-        self.history: list[Message] = []
-        self._turn: Worker[None] | None = None
-        self._nearly_full = False
+        self._gauges = gauges
+        self.graphics = graphics
+        self._model_name, self._conversation = model_name, conversation
+        self.saving = Saving(
+            None,
+            lasting_name(model_name()),
+            self._settings,
+            lambda: self.draft,
+            self._hear,
+            held=conversation is not None,
+        )
+        self.past = Past(self, self.saving)
+        self.turns = Turns(self, model)
+        self.attaching = Attaching(self, model, folder, graphics)
+
+    @property
+    def history(self) -> list[Message]:
+        """Return what was said so far."""
+        return self.turns.history
 
     @property
     def answering(self) -> bool:
         """Whether a turn is going on."""
-        return self._turn is not None and self._turn.is_running
+        return self.turns.answering
+
+    @property
+    def status(self) -> StatusLine:
+        """Return the line at the bottom."""
+        return self.query_one(StatusLine)
+
+    @property
+    def session(self) -> Session:
+        """Return the loaded session; EdgekitError while there is none."""
+        if self._model.session is None:
+            raise EdgekitError("the model is still being loaded")
+        return self._model.session
+
+    @property
+    def draft(self) -> Draft:
+        """Return what is typed and attached; a command's name is none of it."""
+        text, attachments = self.query_one(Composer).text, self.query_one(Chips).attachments
+        is_command = text.startswith("/") and " " not in text
+        return Draft("" if is_command else text, tuple(attachment.media for attachment in attachments))
+
+    @property
+    def loaded_session(self) -> Session | None:
+        """Return the session; None while the model is being loaded."""
+        return self._model.session
 
     def compose(self) -> ComposeResult:
         """Lay them out from top to bottom."""
         with Conversation():
-            yield Welcome(toy=self._toy)
+            yield self._welcome()
         yield Chips()
         yield Composer()
         yield StatusLine()
 
     def on_mount(self) -> None:
         """Let a person type at once."""
-        self.query_one(Chips).add(*self._first)
         self.query_one(Composer).focus()
+        self.past.begin(self._open_first())
+        self.set_interval(_LOOK, self._look)
+
+    async def _open_first(self) -> None:
+        self.query_one(Chips).add(*self._first)
+        if self._conversation is None:
+            await self.past.tell_unsent()
+        else:
+            await self.past.open_first(self._conversation)
+
+    def _settings(self) -> Settings | None:
+        session = self._model.session
+        return None if session is None else settings_of(session, self._model_name())
+
+    def _hear(self, line: str, is_error: bool) -> None:
+        # While the application ends there is nothing to say it in.
+        if self.query(Conversation):
+            self.run_worker(self.say(Notice(line, "error" if is_error else "done"), follow=True))
+
+    def _welcome(self) -> Welcome:
+        return Welcome(toy=self._toy, advice=self._advice)
+
+    def _look(self) -> None:
+        seen = self._gauges()
+        vitals = seen.vitals
+        self.status.change(memory=seen.memory, temperature=vitals.temperature, limits=vitals.limits)
 
     def show_loaded(self, session: Session) -> None:
         """Put the loaded model into the status line."""
@@ -86,42 +169,100 @@ class ChatScreen(Screen[None]):
             thinking=session.think,
             activity="",
         )
+        self.past.apply_settings()
 
-    @property
-    def status(self) -> StatusLine:
-        """Return the line at the bottom."""
-        return self.query_one(StatusLine)
+    def show_answering(self, answering: bool) -> None:
+        """Show that a turn is going on, or that it is over."""
+        composer = self.query_one(Composer)
+        composer.set_class(answering, "busy")
+        composer.border_subtitle = "Esc stops" if answering else ""
+        if not answering or self._model.loaded.is_set():
+            self.status.change(activity="reading" if answering else "")
+
+    def begin_command(self, command: Command) -> None:
+        """Run a command that was chosen from the palette, or let a person type its argument."""
+        if command.needs_argument:
+            self.query_one(Composer).begin(f"/{command.name} ")
+        else:
+            self.run_worker(self._run_command(command.name, ""))
+
+    async def _run_command(self, name: str, argument: str) -> None:
+        try:
+            await run_command(self, name, argument)
+        except EdgekitError as problem:
+            await self.complain(problem)
+
+    async def say(self, widget: Widget, *, follow: bool = False) -> None:
+        """Append to the conversation; `follow` returns to its end first."""
+        await self.query(Welcome).remove()
+        await self.query_one(Conversation).add(widget, follow=follow)
+
+    async def complain(self, problem: Exception) -> None:
+        """Say in one line what went wrong, and go on."""
+        await self.say(Notice(explain(problem), "error"), follow=True)
+
+    def attach(self, paths: Sequence[Path]) -> None:
+        """Attach files to the next question."""
+        self.attaching.attach(paths)
+
+    def give_back(self, text: str, attachments: Sequence[Attachment]) -> None:
+        """Put a question that could not be asked back where it was typed."""
+        self.query_one(Composer).give_back(text)
+        self.query_one(Chips).add(*attachments)
+
+    def take_composer(self) -> tuple[str, tuple[Attachment, ...]]:
+        """Empty what is typed and attached; returns it."""
+        composer = self.query_one(Composer)
+        text = composer.text
+        composer.clear()
+        composer.border_title = ""
+        return text, self.query_one(Chips).take()
+
+    def begin_composer(self, text: str, attachments: Sequence[Attachment]) -> None:
+        """Put a question before what is typed."""
+        self.query_one(Chips).add(*attachments)
+        self.query_one(Composer).begin(text)
+
+    def fill_composer(self, text: str, attachments: Sequence[Attachment], title: str = "") -> None:
+        """Put a question in place of what is typed."""
+        self.take_composer()
+        self.begin_composer(text, attachments)
+        self.query_one(Composer).border_title = title
+
+    @on(Composer.Changed)
+    @on(Chips.Changed)
+    def _typed(self) -> None:
+        self.saving.note()
+
+    @on(Question.Revised)
+    def _revised(self, event: Question.Revised) -> None:
+        self.past.begin(self.past.edit(event.question) if event.how == "edit" else self.past.fork(event.question))
 
     @on(Composer.Submitted)
     async def _submitted(self, event: Composer.Submitted) -> None:
-        chips, composer = self.query_one(Chips), self.query_one(Composer)
-        files = pasted_files(event.text)
+        chips, composer, text = self.query_one(Chips), self.query_one(Composer), event.text.strip()
+        files = pasted_files(text)
         try:
-            command = None if files else parse_command(event.text)
+            command = None if files else parse_command(text)
         except EdgekitError as problem:
+            composer.take_back(event.text)
             await self.complain(problem)
             return
-        if files:
-            composer.accept()
-            self.attach(files)
-        elif command:
-            composer.accept()
-            await self._run_command(*command)
-        elif not self.answering and (event.text or chips.attachments):
-            composer.accept()
-            self._turn = self._ask(event.text, chips.take())
-
-    async def _run_command(self, name: str, argument: str) -> None:
-        if name == "attach" and argument:
-            self.attach(pasted_files(argument) or [as_path(argument)])
-        elif name == "system":
-            await self._set_system(argument)
-        elif name == "theme":
-            await self.run_action("app.switch_theme")
-        elif name == "quit":
-            await self.run_action("app.quit")
-        else:
-            await self.run_action(f"screen.{name}")
+        if not files and not command and (self.answering or not (text or chips.attachments)):
+            composer.take_back(event.text)
+            return
+        composer.remember(event.text)
+        try:
+            if files:
+                self.attach(files)
+            elif command:
+                await self._run_command(*command)
+            else:
+                composer.border_title = ""
+                instead, self.past.edited = self.past.edited, None
+                self.turns.ask(text, chips.take(), instead)
+        except EdgekitError as problem:
+            await self.complain(problem)
 
     @on(Composer.Dropped)
     def _dropped(self, event: Composer.Dropped) -> None:
@@ -131,95 +272,14 @@ class ChatScreen(Screen[None]):
     def _removed_last(self) -> None:
         self.query_one(Chips).remove_last()
 
-    @work
-    async def _ask(self, text: str, attachments: Sequence[Attachment]) -> None:
-        question = user(text, *(attachment.media for attachment in attachments))
-        answer = Answer()
-        self._show_answering(True)
-        await self._say(Question(text, attachments), follow=True)
-        await self._say(answer)
-        try:
-            await self._take_turn(question, answer)
-        except Exception as problem:
-            await answer.abandon()
-            await self.complain(problem)
-            self.query_one(Composer).give_back(text)
-            self.query_one(Chips).add(*attachments)
-        self._show_answering(False)
-
-    async def turn_over(self) -> None:
-        """Wait until everything that the model said is shown."""
-        if self._turn is not None and self.answering:
-            await self._turn.wait()
-
-    async def _take_turn(self, question: Message, answer: Answer) -> None:
-        async for event in self._model.answer([*self.history, question]):
-            await answer.feed(event)
-            if isinstance(event, Finished):
-                await self._keep(question, event)
-            else:
-                self.status.status = self.status.status.during(event)
-        await answer.abandon()
-
-    async def _keep(self, question: Message, turn: Finished) -> None:
-        # A turn that was stopped before its first word would only confuse the next one.
-        if turn.message.parts or turn.message.tool_calls:
-            self.history += [question, turn.message]
-        before, after = self._nearly_full, self.status.status.after(turn)
-        self.status.status, self._nearly_full = after, after.nearly_full
-        if after.nearly_full and not before:
-            await self._say(Notice(f"the context is nearly full ({after.used} of {after.context}): /new begins anew"))
-
-    def _show_answering(self, answering: bool) -> None:
-        composer = self.query_one(Composer)
-        composer.set_class(answering, "busy")
-        composer.border_subtitle = "Esc stops" if answering else ""
-        if not answering or self._model.loaded.is_set():
-            self.status.change(activity="reading" if answering else "")
-
-    async def _say(self, widget: Widget, *, follow: bool = False) -> None:
-        await self.query(Welcome).remove()
-        await self.query_one(Conversation).add(widget, follow=follow)
-
-    async def complain(self, problem: Exception) -> None:
-        """Say in one line what went wrong, and go on."""
-        await self._say(Notice(explain(problem), "error"), follow=True)
-
-    @work
-    async def attach(self, paths: Sequence[Path]) -> None:
-        """Attach files to the next question."""
-        for path in paths:
-            await self._attach_one(path)
-
-    async def _attach_one(self, path: Path) -> None:
-        try:
-            attachment = await asyncio.to_thread(read_attachment, path)
-            self._check_taken(attachment)
-        except Exception as problem:
-            await self.complain(problem)
-        else:
-            self.query_one(Chips).add(attachment)
-
-    def _check_taken(self, attachment: Attachment) -> None:
-        if (session := self._model.session) is None:
-            return
-        engine, name = session.engine, attachment.media.path.name
-        if attachment.media.kind == "image" and not engine.takes_pictures:
-            raise UnsupportedError(f"{engine.name} was loaded without eyes: it cannot take {name}")
-        if attachment.media.kind == "audio" and not engine.takes_sound:
-            raise UnsupportedError(f"{engine.name} was loaded without ears: it cannot take {name}")
-
-    @work
-    async def action_attach(self) -> None:
+    def action_attach(self) -> None:
         """Choose a file."""
-        path = await self.app.push_screen_wait(AttachScreen(self._folder))
-        if path is not None:
-            self._folder = path.parent
-            self.attach([path])
+        self.attaching.browse()
 
     def action_stop(self) -> None:
-        """Stop the answer; what is there stays."""
-        self._model.stop()
+        """Stop the answer, and what is there stays; or leave a question that was to be edited."""
+        if not self.past.leave_edit():
+            self._model.stop()
 
     def action_copy_or_stop(self) -> None:
         """Copy what is selected; stop the answer where nothing is."""
@@ -233,32 +293,32 @@ class ChatScreen(Screen[None]):
 
     async def action_think(self) -> None:
         """Turn thinking on or off."""
-        if (session := self._model.session) is None:
-            await self.complain(EdgekitError("the model is still being loaded"))
-            return
-        if not session.engine.takes_thinking:
-            await self.complain(UnsupportedError(f"{session.engine.name} has no thought channel"))
+        try:
+            session = self.session
+            if not session.engine.takes_thinking:
+                raise UnsupportedError(f"{session.engine.name} has no thought channel")
+        except EdgekitError as problem:
+            await self.complain(problem)
             return
         session.think = not session.think
         self.status.change(thinking=session.think)
 
     async def action_new(self) -> None:
         """Begin a new conversation."""
-        self._model.stop()
-        await self.turn_over()
-        self.history.clear()
+        await self.turns.forget()
+        self.past.leave_edit()
+        await self.saving.begin()
         conversation = self.query_one(Conversation)
         await conversation.clear()
-        await conversation.add(Welcome(toy=self._toy))
-        self._nearly_full = False
-        self.status.change(used=0, prefill=0, decode=0)
+        await conversation.add(self._welcome())
 
-    async def _set_system(self, text: str) -> None:
-        if (session := self._model.session) is None:
-            await self.complain(EdgekitError("the model is still being loaded"))
-            return
-        session.system = text or None
-        await self._say(Notice(f"system prompt: {text}" if text else "no system prompt"))
+    def action_conversations(self) -> None:
+        """List what was said before."""
+        self.past.begin(self.past.choose())
+
+    def action_regenerate(self) -> None:
+        """Ask the last question again."""
+        self.past.begin(self.past.regenerate())
 
     async def action_copy(self) -> None:
         """Copy the last answer."""
@@ -267,10 +327,6 @@ class ChatScreen(Screen[None]):
             return
         self.app.copy_to_clipboard(self.history[-1].text)
         self.notify("copied", timeout=2)
-
-    def action_help(self) -> None:
-        """List keys and commands."""
-        self.app.push_screen(HelpScreen())
 
     def action_page(self, direction: int) -> None:
         """Scroll the conversation by a page."""

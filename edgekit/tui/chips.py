@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
 from edgekit.tui.attachment import Attachment
@@ -12,6 +13,9 @@ from edgekit.tui.printable import printable
 
 class Chips(Vertical):
     """Holds the attachments until they are sent; hidden while there are none."""
+
+    class Changed(Message):
+        """A file was attached or taken off."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,10 +47,12 @@ class Chips(Vertical):
         self.remove_children()
         self.mount_all(Chip(attachment) for attachment in self._attachments)
         self.set_class(bool(self._attachments), "filled")
+        self.post_message(self.Changed())
 
 
 class Chip(Static):
     """One attached file by name, extent and size."""
 
     def __init__(self, attachment: Attachment) -> None:
-        super().__init__(Content(printable(attachment.label)))
+        wave = ("  " + attachment.wave, "$accent") if attachment.wave else ""
+        super().__init__(Content.assemble(printable(attachment.label), wave))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgekit.chat.presets import PRESETS
 from edgekit.errors import EdgekitError
 
 
 @dataclass(frozen=True)
 class Command:
-    """One slash command; a word in capitals is its argument."""
+    """One slash command; a word in capitals is its argument, in brackets where it may be left out."""
 
     name: str
     argument: str
@@ -20,14 +21,34 @@ class Command:
         """Return it as a person types it."""
         return f"/{self.name} {self.argument}".rstrip()
 
+    @property
+    def needs_argument(self) -> bool:
+        """Whether it does nothing alone."""
+        return bool(self.argument) and not self.argument.startswith("[")
+
 
 COMMANDS = (
     Command("attach", "PATH", "attach a picture or a sound"),
-    Command("system", "TEXT", "tell the model how to behave"),
+    Command("paste", "", "attach the picture in the clipboard"),
+    Command("record", "", "record a sound; again ends it"),
+    *(Command(preset.name, preset.argument, preset.help) for preset in PRESETS),
+    Command("boxes", "FILE", "save the picture with the boxes that /detect found"),
+    Command("system", "[TEXT]", "tell the model how to behave"),
+    Command("set", "[NAME VALUE]", "temperature, top_p, top_k, seed, max_tokens, image_tokens"),
     Command("think", "", "thinking on or off"),
-    Command("copy", "", "copy the last answer"),
+    Command("model", "MODEL", "go on with another model"),
+    Command("compact", "", "let the model sum up the conversation, to make room"),
+    Command("drop", "[TURNS]", "forget the oldest turns, to make room"),
     Command("new", "", "new conversation"),
-    Command("theme", "", "dark or light"),
+    Command("conversations", "", "list what was said before, and go on with it"),
+    Command("rename", "TITLE", "give this conversation a title"),
+    Command("export", "FILE", "write it into NAME.md or NAME.json; --thinking behind adds the thoughts"),
+    Command("edit", "[NUMBER]", "ask a question differently: the last one, or by number"),
+    Command("regenerate", "", "ask the last question again"),
+    Command("fork", "[NUMBER]", "go on in a copy, which ends with that question's answer"),
+    Command("copy", "", "copy the last answer"),
+    Command("theme", "[NAME]", "dark or light"),
+    Command("key", "[ACTION KEY]", "change a key"),
     Command("help", "", "this help"),
     Command("quit", "", "leave"),
 )

@@ -19,15 +19,20 @@ from edgekit.tui.pasted import pasted_files
 class Composer(TextArea):
     """Enter sends; Ctrl+J, Shift+Enter and Alt+Enter begin a new line; Tab takes the suggestion."""
 
+    # Those with priority come before what TextArea does with the key.
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", priority=True, show=False, id="send"),
+        Binding("ctrl+j,shift+enter,alt+enter", "new_line", "New line", priority=True, show=False, id="new_line"),
+        # Ctrl+Z, TextArea's own key for it, suspends.
+        Binding("ctrl+underscore", "undo", "Undo typing", show=False, id="undo"),
         # The conversation scrolls while the cursor stays here.
-        Binding("pageup", "screen.page(-1)", show=False),
-        Binding("pagedown", "screen.page(1)", show=False),
+        Binding("pageup", "screen.page(-1)", "Scroll the conversation up", show=False, id="page_up"),
+        Binding("pagedown", "screen.page(1)", "Scroll the conversation down", show=False, id="page_down"),
     ]
 
     @dataclass
     class Submitted(Message):
-        """Enter was pressed."""
+        """Enter was pressed; the text has left the composer, which remembers it or takes it back."""
 
         text: str
 
@@ -54,10 +59,6 @@ class Composer(TextArea):
             handler()
 
     def _handler(self, key: str) -> Callable[[], object] | None:
-        if key == "enter":
-            return self._submit
-        if key in ("ctrl+j", "shift+enter", "alt+enter"):
-            return lambda: self.insert("\n")
         if key == "tab" and self.suggestion:
             return lambda: self.insert(self.suggestion)
         if key == "backspace" and not self.text:
@@ -76,24 +77,44 @@ class Composer(TextArea):
         event.prevent_default()
         self.post_message(self.Dropped(paths))
 
+    def action_send(self) -> None:
+        """Send what is typed."""
+        # Keys with priority overtake those typed before them, which wait in the queue.
+        self.call_later(self._send)
+
+    def action_new_line(self) -> None:
+        """Begin a new line."""
+        self.call_later(self.insert, "\n")
+
+    def _send(self) -> None:
+        text = self.text
+        # What is typed from now on belongs to the next one.
+        self.clear()
+        self.post_message(self.Submitted(text))
+
+    def begin(self, text: str) -> None:
+        """Put the beginning of a command before what is typed."""
+        self._put(text + self.text)
+        self.focus()
+
     def update_suggestion(self) -> None:
         """Suggest the rest of a command or a path."""
         self.suggestion = complete(self.text) if self.cursor_at_end_of_text else ""
 
-    def accept(self) -> None:
-        """Empty the text and remember it: it was sent."""
-        if self.text.strip() and self.text not in self._sent[-1:]:
-            self._sent.append(self.text)
+    def remember(self, text: str) -> None:
+        """Keep a text that was sent: Up brings it back."""
+        if text.strip() and text not in self._sent[-1:]:
+            self._sent.append(text)
         self._back = 0
-        self.clear()
+
+    def take_back(self, text: str) -> None:
+        """Put a text that is not sent where it came from, before what was typed since."""
+        self._put(text + self.text)
 
     def give_back(self, text: str) -> None:
         """Put a text that could not be sent where it came from, unless another one has been begun."""
         if not self.text:
             self._put(text)
-
-    def _submit(self) -> None:
-        self.post_message(self.Submitted(self.text.strip()))
 
     def _recall(self, back: int) -> None:
         self._back = back

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,22 +14,14 @@ from textual.widgets import Static
 
 from edgekit.tui.commands import COMMANDS
 
-KEYS = (
-    ("Enter", "send"),
-    ("Ctrl+J, Shift+Enter", "new line"),
+# Keys that belong to what they are pressed in, and stay as they are.
+FIXED_KEYS = (
     ("Up, Down", "what you sent before"),
-    ("Tab", "take the suggestion"),
-    ("Ctrl+O", "attach a picture or a sound"),
+    ("Tab", "take the suggestion; else go to a thought or a code block"),
+    ("Enter there", "unfold the thought, copy the code"),
     ("Backspace", "on an empty line: take the last file off"),
-    ("Esc, Ctrl+C", "stop the answer"),
-    ("Ctrl+T", "thinking on or off"),
-    ("Ctrl+N", "new conversation"),
-    ("PageUp, PageDown", "scroll the conversation"),
-    ("Tab, then Enter", "unfold a thought, fold it"),
-    ("Ctrl+C", "copy the selection"),
+    ("E, F", "on a question that Tab went to: edit it, go on from it in a copy"),
     ("Ctrl+P", "all actions, themes too"),
-    ("F1", "this help"),
-    ("Ctrl+Q", "leave"),
 )
 
 
@@ -40,12 +33,20 @@ class HelpScreen(ModalScreen[None]):
         Binding("ctrl+c", "dismiss", show=False, priority=True),
     ]
 
+    def __init__(self, keys: Sequence[tuple[str, str]], here: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__()
+        self._keys, self._here = keys, here
+
     def compose(self) -> ComposeResult:
-        """Show two lists."""
+        """Show the keys of the screen below first, then those of the conversation, then the commands."""
         with VerticalScroll() as box:
             box.border_title = "Help"
             box.border_subtitle = "Esc closes"
-            for name, text in KEYS:
+            for name, text in self._here:
+                yield Row(name, text)
+            if self._here:
+                yield Static()
+            for name, text in (*self._keys, *FIXED_KEYS):
                 yield Row(name, text)
             yield Static()
             for command in COMMANDS:

@@ -8,8 +8,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
+from edgekit.chat.calling import LIMIT
 from edgekit.chat.events import Event
 from edgekit.chat.message import Message
+from edgekit.chat.permission import Permission
+from edgekit.chat.rounds import Answer, answer_with_tools
 from edgekit.chat.session import Session
 from edgekit.tui.feed import Emit, Feed
 
@@ -30,9 +33,14 @@ OpenSession = Callable[[OnProgress], Session]
 class Model:
     """One session, used by one thread at a time."""
 
-    def __init__(self, open_session: OpenSession) -> None:
+    def __init__(
+        self, open_session: OpenSession, permission: Permission | None = None, tool_timeout: float = LIMIT
+    ) -> None:
         self._open = open_session
-        self._feed: Feed[Progress] | Feed[Event] | None = None
+        self._feed: Feed[Progress] | Feed[Event | Answer] | None = None
+        # Which tools may be called; asks about the others.
+        self.permission = permission or Permission()
+        self._tool_timeout = tool_timeout
         self._stop = threading.Event()
         self._closing = False
         self.session: Session | None = None
@@ -43,15 +51,16 @@ class Model:
         """Whether a thread is in native code."""
         return self._feed is not None and self._feed.running
 
-    async def load(self) -> AsyncIterator[Progress]:
-        """Load the session and yield the progress; raises what loading raises."""
+    async def load(self, open_session: OpenSession | None = None) -> AsyncIterator[Progress]:
+        """Load the session, or another one, and yield the progress; raises what loading raises."""
+        self._open = open_session or self._open
         feed = self._feed = Feed(self._load, "edgekit-load")
         async for progress in feed:
             yield progress
         self.loaded.set()
 
-    async def answer(self, messages: Sequence[Message]) -> AsyncIterator[Event]:
-        """Yield the events of a turn, once the model is loaded; none where it is stopped before."""
+    async def answer(self, messages: Sequence[Message]) -> AsyncIterator[Event | Answer]:
+        """Yield the events of a turn, once the model is loaded, and its Answer; none where it is stopped before."""
         stop = self._stop = threading.Event()
         while (session := self.session) is None:
             if stop.is_set():
@@ -59,8 +68,9 @@ class Model:
             await asyncio.sleep(_POLL)
         loaded = session
 
-        def work(emit: Emit[Event]) -> None:
-            for event in loaded.answer(messages, stop):
+        def work(emit: Emit[Event | Answer]) -> None:
+            permission, limit = self.permission, self._tool_timeout
+            for event in answer_with_tools(loaded, messages, stop, permission=permission, limit=limit):
                 emit(event)
 
         feed = self._feed = Feed(work, "edgekit-answer")
@@ -70,6 +80,17 @@ class Model:
     def stop(self) -> None:
         """Let the running turn end with what it has."""
         self._stop.set()
+
+    async def unload(self) -> Session | None:
+        """Stop, close the session and return what is left of it: its settings."""
+        self.stop()
+        while self.running:
+            await asyncio.sleep(_POLL)
+        self.loaded.clear()
+        session, self.session = self.session, None
+        if session is not None:
+            await asyncio.to_thread(session.engine.close)
+        return session
 
     async def close(self, patience: float) -> None:
         """Stop, and give the memory back where native code comes to an end within `patience` seconds."""

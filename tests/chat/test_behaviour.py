@@ -15,6 +15,7 @@ from peft import PeftModel
 
 from edgekit import paths
 from edgekit.chat.message import Media, user
+from edgekit.chat.permission import Permission
 from edgekit.chat.rounds import answer_with_tools
 from edgekit.chat.session import Session
 from edgekit.chat.tools import Tool
@@ -106,7 +107,7 @@ def test_it_calls_a_tool_and_uses_the_answer(cities, least, session):
         errand = weather(evaluate.Random(index), city)
         name = errand.tool["function"]["name"]
         session.tools = (Tool(name, errand.tool, lambda response=errand.response, **_: response),)
-        *_, answer = answer_with_tools(session, [user(errand.question)])
+        *_, answer = answer_with_tools(session, [user(errand.question)], permission=Permission(everything=True))
         calls = [(call.name, call.arguments) for call in answer.tool_calls]
         shaped.append(
             [(called_name, given.keys()) for called_name, given in calls] == [(name, errand.arguments.keys())]

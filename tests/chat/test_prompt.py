@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from oracles.conversations import conversation
 
+from edgekit.chat.calling import tool_result
 from edgekit.chat.message import Media, Message, Text, ToolCall, system, user
 from edgekit.chat.prompt import build_prompt, template_messages
-from edgekit.chat.tools import tool_result
 from edgekit.engine.cache import entries
+from edgekit.engine.media import Picture, Sound
 from edgekit.engine.projector import MediaInput
 from edgekit.engine.template import ChatTemplate
 
@@ -40,20 +42,24 @@ def soft(q8_engine):
 
     def make(kind):
         begin, _, end = (q8_engine.vocabulary.tokenize(spelling) for spelling in PLACES[kind])
-        return MediaInput(kind, kind, SOFT_TOKENS, tuple(begin), tuple(end), 0)
+        content = Picture(np.zeros((48, 48, 3), np.uint8)) if kind == "image" else Sound(np.zeros(1600, np.float32))
+        return MediaInput(content, SOFT_TOKENS, tuple(begin), tuple(end))
 
     return make
 
 
 def media_of(messages, soft):
     parts = [part for message in messages if isinstance(message["content"], list) for part in message["content"]]
-    return [soft(part["type"]) for part in parts if part["type"] != "text"]
+    return [[soft(part["type"])] for part in parts if part["type"] != "text"]
 
 
 def token_ids(prompt, tokenizer):
     """The prompt as transformers writes it: a media token for each embedding."""
     spelled = {kind: tokenizer.convert_tokens_to_ids(place[1]) for kind, place in PLACES.items()}
-    return [spelled[entry[0]] if isinstance(entry, tuple) else entry for entry in entries(prompt)]
+    ids = []
+    for piece in prompt:
+        ids += [spelled[piece.kind]] * piece.length if isinstance(piece, MediaInput) else piece
+    return ids
 
 
 @pytest.mark.parametrize("name", [None, *RELEASED])

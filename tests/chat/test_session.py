@@ -10,9 +10,9 @@ from PIL import Image
 
 from edgekit.chat.events import Finished, Prefilling, TextPiece, ThoughtPiece
 from edgekit.chat.message import Media, user
-from edgekit.chat.rounds import MOST_ROUNDS, Answer, answer_with_tools
+from edgekit.chat.permission import Permission
+from edgekit.chat.rounds import Answer, answer_with_tools
 from edgekit.chat.session import Session
-from edgekit.chat.tools import Tool
 from edgekit.engine.engine import Engine
 from edgekit.engine.sampling import Sampling
 from edgekit.errors import EdgekitError, FileError, UnsupportedError
@@ -136,21 +136,8 @@ def test_settings_change_between_turns(session):
     assert text() == plain
 
 
-def test_rounds_of_tools_are_bounded(session, monkeypatch):
-    """A model that calls the same tool for ever is stopped."""
-    call = "<|tool_call>call:again{}<tool_call|>"
-    tokens = [*session.engine.vocabulary.tokenize(call), session.engine.vocabulary.tokenize("<|tool_response>")[0]]
-    monkeypatch.setattr(session.engine, "write", lambda *_: iter(tokens))
-    calls = []
-    declaration = {"type": "function", "function": {"name": "again", "description": "Again", "parameters": {}}}
-    session.tools = (Tool("again", declaration, lambda: calls.append(1)),)
-    with pytest.raises(EdgekitError, match="never answered"):
-        list(answer_with_tools(session, [user("Go!")]))
-    assert len(calls) == MOST_ROUNDS
-
-
 def test_an_answer_without_tools_is_one_round(session):
-    *events, answer = answer_with_tools(session, [user("Hello!")])
+    *events, answer = answer_with_tools(session, [user("Hello!")], permission=Permission())
     assert isinstance(answer, Answer)
     assert answer.answer == events[-1].message.text
     assert answer.tool_calls == ()

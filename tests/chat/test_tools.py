@@ -9,9 +9,10 @@ from typing import Any, Literal, Optional, Union
 import pytest
 from transformers.utils import get_json_schema
 
+from edgekit.chat.calling import call_tool
 from edgekit.chat.message import ToolCall
 from edgekit.chat.schema import SchemaError, declare
-from edgekit.chat.tools import call_tool, load_all, load_tools
+from edgekit.chat.tools import load_all, load_tools
 from edgekit.errors import FileError
 
 
@@ -141,7 +142,7 @@ def test_calls_are_answered_whatever_happens(tool_file):
     tools = load_tools(tool_file)
     assert answer(tools, "double", number=21) == 42
     assert answer(tools, "fail") == {"error": "ValueError: no luck"}
-    assert answer(tools, "unheard_of") == {"error": "there is no tool named unheard_of"}
+    assert answer(tools, "unheard_of") == {"error": "there is no tool named unheard_of: there are double, fail"}
     assert "unexpected keyword" in answer(tools, "double", digit=1)["error"]
 
 

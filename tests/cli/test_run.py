@@ -106,14 +106,13 @@ def test_a_system_prompt(edgekit, red_circle):
 
 def test_a_tool_is_called_and_its_answer_used(edgekit, tmp_path):
     (tmp_path / "weather.py").write_text(WEATHER)
-    answer = ask(edgekit, "What is the weather in Paris?", "--tool", tmp_path / "weather.py")
+    answer = ask(edgekit, "What is the weather in Paris?", "--tool", tmp_path / "weather.py", "--allow-tools", "all")
     assert answer["tool_calls"] == [{"name": "get_weather", "arguments": {"city": "Paris"}}]
     assert "21" in answer["answer"]
     assert "sunny" in answer["answer"]
     assert answer["finish_reason"] == "stop"
-    shown = edgekit(
-        "run", "demo", "What is the weather in Paris?", "--tool", tmp_path / "weather.py", "--temperature", 0
-    )
+    tools = ("--tool", tmp_path / "weather.py", "--allow-tools", "get_weather")
+    shown = edgekit("run", "demo", "What is the weather in Paris?", *tools, "--temperature", 0)
     assert "get_weather(city='Paris')" in shown.stderr
     assert "get_weather" not in shown.stdout
 
@@ -162,8 +161,10 @@ def test_asking_nothing_is_wrong_usage(edgekit):
     assert "prompt" in result.stderr
 
 
-def test_ctrl_c_stops_with_one_word(environment, tmp_path):
+def test_ctrl_c_stops_with_one_word(environment, edgekit, tmp_path):
     """At a terminal, in the middle of reading a long prompt."""
+    # Once before, so that loading does not begin with trying a file that is new here.
+    assert edgekit("run", "demo", "Hi", "--context", 32768, "--max-tokens", 1).returncode == 0
     question = tmp_path / "question.txt"
     question.write_text("What is this? " * 4000)
     parent, child = pty.openpty()

@@ -8,9 +8,9 @@ from random import Random
 import numpy as np
 import pytest
 from oracles.reference import divergence, relative_rms
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
-from edgekit.engine.media import Sound, open_sound, prepare_picture
+from edgekit.engine.media import IMAGE_TOKENS, Sound, open_picture, open_sound, prepare_picture
 from edgekit.engine.native import llama
 from edgekit.engine.sampling import Sampling
 
@@ -121,11 +121,43 @@ def test_pictures(reference, exact_engine):
     judge(results)
 
 
-@pytest.mark.parametrize("budget", [140, 280, 560])
+@pytest.mark.parametrize("budget", IMAGE_TOKENS)
 def test_embeddings_for_every_budget(budget, reference, exact_engine):
     image = drawing(3)
     found = exact_engine.encode(exact_engine.prepare(prepare_picture(image, budget)))
     assert relative_rms(found, reference.see(image, budget).embeddings) <= 2e-2
+
+
+def odd_pictures():
+    """Sizes and kinds that cameras, scanners and web pages make, as files."""
+    sizes = [(1, 1), (2, 3), (5000, 40), (40, 3000), (47, 47), (48, 48), (49, 97), (640, 480), (480, 640), (1023, 17)]
+    random = np.random.default_rng(1)
+    for width, height in sizes:
+        yield Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8)), {}
+    noise = Image.fromarray(random.integers(0, 256, (90, 130, 3), np.uint8))
+    for mode in ("L", "1", "P", "CMYK", "RGBA", "LA"):
+        yield noise.convert(mode), {}
+    clear = noise.convert("RGBA")
+    clear.putalpha(Image.fromarray(random.integers(0, 256, (90, 130), np.uint8)))
+    yield clear, {}
+    for orientation in (3, 6, 8):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        yield noise, {"exif": exif}
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_embeddings_of_odd_pictures(number, reference, exact_engine, tmp_path):
+    """transformers gets the picture upright and on white: its own processor does neither."""
+    image, saved = list(odd_pictures())[number]
+    path = tmp_path / f"odd.{'tiff' if image.mode in ('CMYK', 'LA') else 'png'}"
+    image.save(path, **saved)
+    found = exact_engine.encode(exact_engine.prepare(open_picture(path, 70)))
+    with Image.open(path) as file:
+        upright = ImageOps.exif_transpose(file)
+        white = Image.new("RGBA", upright.size, "white")
+        seen = reference.see(Image.alpha_composite(white, upright.convert("RGBA")).convert("RGB"), 70)
+    assert relative_rms(found, seen.embeddings) <= 2e-2
 
 
 def test_sounds(reference, exact_engine, spoken_digits):

@@ -10,9 +10,8 @@ import pytest
 
 from edgekit.engine import tune as tune_module
 from edgekit.engine.bench import Work, measure, suited
-from edgekit.engine.cache import StoppedError
 from edgekit.engine.loops import BareLoop, OwnLoop
-from edgekit.engine.native import llama
+from edgekit.engine.native import StoppedError, llama
 from edgekit.engine.tune import Trial, Way, tune
 from edgekit.errors import UnsupportedError
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgekit.engine.cache import StoppedError
+from edgekit.engine.checkpoints import Checkpoints
 from edgekit.engine.engine import Engine
 from edgekit.engine.media import prepare_picture
-from edgekit.engine.native import llama
+from edgekit.engine.native import StoppedError, llama
 from edgekit.engine.sampling import Sampling
 from edgekit.errors import EdgekitError, UnsupportedError
 
@@ -49,14 +49,19 @@ def test_a_prompt_that_goes_on_computes_only_the_new(engine, words):
     read(engine, [words])
     longer = words + engine.vocabulary.tokenize(" And now?")
     steps = read(engine, [longer])
-    assert steps == [len(words), len(longer) - 1, len(longer)]
+    assert steps == [len(words), len(longer)]
 
 
 def test_going_back_before_an_answer_gives_the_same_logits(engine, words):
+    """Only the last token is computed again, alone: the same as a run that computes it so from the first."""
     read(engine, [words])
-    first, answer = logits(engine), write(engine)
+    write(engine, replace(GREEDY, max_tokens=150))
     assert read(engine, [words]) == [len(words) - 1, len(words)]
-    assert np.array_equal(logits(engine), first)
+    found, answer = logits(engine), write(engine)
+    engine.cache.clear()
+    read(engine, [words[:-1]])
+    read(engine, [words])
+    assert np.array_equal(logits(engine), found)
     assert write(engine) == answer
 
 
@@ -75,12 +80,50 @@ def test_another_ending_after_an_answer(engine, words):
 
 def test_another_beginning_starts_anew(engine, words):
     read(engine, [words])
-    other = [words[0], *words[5:]]
+    other = words[5:]
     assert read(engine, [other])[0] == 0
     found = logits(engine)
     engine.cache.clear()
     read(engine, [other])
     assert np.array_equal(logits(engine), found)
+
+
+def test_what_the_windows_still_hold_is_cut_without_a_checkpoint(engine, words):
+    """The same place again with the same batches: nothing tells it from a run that never went further."""
+    read(engine, [words])
+    kept, ending = words[:-20], engine.vocabulary.tokenize(" What is this?")
+    assert read(engine, [kept + ending])[0] == len(kept)
+    found = logits(engine)
+    engine.cache.clear()
+    read(engine, [[*kept, 5]])
+    assert read(engine, [kept + ending])[0] == len(kept)
+    assert np.array_equal(logits(engine), found)
+
+
+def test_a_question_far_back_is_asked_anew_from_where_it_began(q8_plan):
+    with Engine.open(replace(q8_plan, batch=64, ubatch=64)) as engine:
+        words = engine.vocabulary.tokenize("Which colour has this shape? " * 60)
+        read(engine, [[2, *words]])
+        for token in words:
+            engine.cache.append(token)
+        said = [2, *words, *words]
+        read(engine, [[*said, *words]])
+        # Longer ago than the windows and a batch reach.
+        assert read(engine, [[*said, 5, *words]])[0] == len(said)
+
+
+def test_checkpoints_stay_within_their_room(q8_engine, words):
+    q8_engine.cache.clear()
+    kept = Checkpoints()
+    read(q8_engine, [words])
+    for length in (10, 20, 22, 90, 200):
+        kept.keep(q8_engine.cache.context, length, 3)
+    # Those closest to their neighbours went first.
+    assert [kept.latest(length).length for length in (50, 100, 300)] == [22, 90, 200]
+    assert kept.latest(21) is None
+    kept.keep(q8_engine.cache.context, 300, 0)
+    assert kept.latest(299) is None
+    assert kept.latest(300).length == 300
 
 
 def test_a_picture_is_encoded_once(engine, words, monkeypatch):
@@ -99,7 +142,7 @@ def test_two_pictures_are_two(engine):
     red, blue = (prepare_picture(Image.new("RGB", (100, 100), colour), 70) for colour in ("red", "blue"))
     ending = engine.vocabulary.tokenize("What is it?")
     read(engine, [[2], engine.prepare(red), ending])
-    assert read(engine, [[2], engine.prepare(blue), ending])[0] == 0
+    assert read(engine, [[2], engine.prepare(blue), ending])[0] <= 1
 
 
 def test_stop_ends_a_batch_in_the_middle(q8_plan, words):
@@ -109,6 +152,13 @@ def test_stop_ends_a_batch_in_the_middle(q8_plan, words):
         with pytest.raises(StoppedError):
             list(engine.read([words * 25], stop))
         assert len(engine.cache) == 0
+        # What was computed before the batch that was stopped stays.
+        read(engine, [words])
+        stop.clear()
+        threading.Timer(0.02, stop.set).start()
+        with pytest.raises(StoppedError):
+            list(engine.read([words + words * 20], stop))
+        assert len(engine.cache) == len(words)
         # The flag is down again: the next prompt is computed.
         assert read(engine, [words])[-1] == len(words)
 

@@ -14,9 +14,9 @@ from oracles.squares import squares
 
 from edgekit import paths
 from edgekit.convert.job import ConvertJob, convert
-from edgekit.engine.cache import StoppedError
 from edgekit.engine.engine import Engine
 from edgekit.engine.imatrix import Squares, collect
+from edgekit.engine.native import StoppedError
 from edgekit.errors import UnsupportedError
 from edgekit.fit.plan import Plan
 

@@ -121,11 +121,21 @@ def test_stereo_at_44_khz_becomes_mono_at_16_khz(tmp_path):
     assert np.abs(heard[middle] - wanted[middle]).max() < 0.02
 
 
-def test_thirty_seconds_are_the_limit(tmp_path):
+def test_a_sound_is_heard_in_pieces_of_thirty_seconds(tmp_path):
     save_wave(tmp_path / "fits.wav", tone(30, 16_000), 16_000)
-    assert len(open_sound(tmp_path / "fits.wav").samples) == 480_000
-    save_wave(tmp_path / "long.wav", tone(30.1, 16_000), 16_000)
-    with pytest.raises(UnsupportedError, match="over 30 s"):
+    assert [len(piece.samples) for piece in open_sound(tmp_path / "fits.wav").pieces()] == [480_000]
+    save_wave(tmp_path / "long.wav", tone(70.05, 16_000), 16_000)
+    sound = open_sound(tmp_path / "long.wav")
+    assert [len(piece.samples) for piece in sound.pieces()] == [480_000, 480_000, 160_800]
+    assert np.array_equal(np.concatenate([piece.samples for piece in sound.pieces()]), sound.samples)
+    # A rest shorter than a tenth of a second holds nothing to hear.
+    save_wave(tmp_path / "rest.wav", tone(30.05, 16_000), 16_000)
+    assert [len(piece.samples) for piece in open_sound(tmp_path / "rest.wav").pieces()] == [480_000]
+
+
+def test_five_minutes_are_the_limit(tmp_path):
+    save_wave(tmp_path / "long.wav", tone(301, 16_000), 16_000)
+    with pytest.raises(UnsupportedError, match="over 5 minutes"):
         open_sound(tmp_path / "long.wav")
 
 

@@ -14,7 +14,7 @@ from oracles.pico import f32_plan, q8_plan
 from edgekit.catalog.load import variants
 from edgekit.catalog.weights import weights
 from edgekit.engine.check import check_model
-from edgekit.engine.dry_run import dry_run
+from edgekit.engine.trial import Files, try_out
 from edgekit.fit.buffers import compute_buffer, output_buffer
 from edgekit.fit.estimate import estimate
 from edgekit.fit.kv_cache import kv_cache
@@ -100,8 +100,8 @@ def test_another_architecture_by_dry_run(tmp_path):
     header = check_model(file)
     assert file_load(header) is None
     (said,) = ask([Question(str(file), 8192, 512, 1, "Q8_0")])
-    with dry_run(header) as run:
-        found = run.buffers(8192, 512, "Q8_0")
+    asked = Settings(context=8192, outputs=1, cache_type_k="Q8_0", cache_type_v="Q8_0")
+    found = try_out(Files(header), [asked])[asked]
     assert found.cache == pytest.approx(said.cache, abs=0.0051 * MIB)
     assert found.compute == pytest.approx(said.compute, abs=0.0051 * MIB)
     assert found.output / MIB == pytest.approx(said.output_mib, abs=1e-6)

@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from terminal import Terminal
 from textual import events
 from textual.pilot import Pilot
 
@@ -93,6 +95,12 @@ class PausingSession(Session):
                 stop.wait(LIMIT)
 
 
+@pytest.fixture(autouse=True)
+def outside_of_tmux(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests copy does not go into the buffer of whoever runs them."""
+    monkeypatch.delenv("TMUX", raising=False)
+
+
 @pytest.fixture
 def pausing() -> type[Session]:
     return PausingSession
@@ -105,6 +113,12 @@ def demo_plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         # Where cores are shared with other work, llama.cpp's threads wait for each other more than they compute.
         return replace(find_plan("demo"), threads=1, batch_threads=1)
+
+
+@pytest.fixture(autouse=True)
+def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conversations are saved where the test can look, never among the person's own."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
 
 
 @pytest.fixture
@@ -127,9 +141,12 @@ def chat(opener: Callable[[type[Session]], OpenSession]) -> OpenChat:
 
     @asynccontextmanager
     async def start(
-        session: type[Session] = Session, size: tuple[int, int] = (80, 24), folder: Path | None = None
+        session: type[Session] = Session,
+        size: tuple[int, int] = (80, 24),
+        folder: Path | None = None,
+        **options: Any,
     ) -> AsyncIterator[Driver]:
-        app = ChatApp(opener(session), name="demo", toy=True, folder=folder)
+        app = ChatApp(opener(session), name="demo", toy=True, folder=folder, **options)
         async with app.run_test(size=size, notifications=True) as pilot:
             driver = Driver(app, pilot)
             await asyncio.wait_for(app.model.loaded.wait(), LIMIT)
@@ -137,8 +154,17 @@ def chat(opener: Callable[[type[Session]], OpenSession]) -> OpenChat:
             app.model.stop()
             await driver.until(lambda: not app.model.running, "the model to stop")
             await app.model.close(LIMIT)
+            await app.chat.saving.close()
 
     return start
+
+
+@pytest.fixture
+def terminal(environment: dict[str, str]) -> Iterator[Terminal]:
+    """A real terminal in a home of the tests' own."""
+    terminal = Terminal({key: value for key, value in environment.items() if key not in ("NO_COLOR", "TMUX")})
+    yield terminal
+    terminal.close()
 
 
 @pytest.fixture

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from textual.app import App, ComposeResult
 
 from edgekit.chat.events import Finished, Prefilling, TextPiece, ThoughtPiece, Timings, ToolCallPiece, Usage
 from edgekit.chat.message import Message, Text, ToolCall
+from edgekit.tui import prose
 from edgekit.tui.answer import Answer
 from edgekit.tui.feed import Emit, Feed
 from edgekit.tui.printable import printable
-from edgekit.tui.prose import Prose
+from edgekit.tui.prose import MarkdownPart, Prose
 from edgekit.tui.status import Status, gauge
 
 _TURN = Finished(Message("assistant", (Text("x"),)), "stop", Usage(300, 100, 0, 50), Timings(1.0, 0.5, 2.0))
@@ -71,12 +74,31 @@ async def test_streamed_markdown_loses_no_word() -> None:
 
     app = ProseApp()
     async with app.run_test() as pilot:
-        prose = app.query_one(Prose)
+        shown = app.query_one(Prose)
         for word in words:
-            await prose.write(f"{word} ")
-        await prose.finish()
+            await shown.write(f"{word} ")
+        await shown.finish()
         await pilot.pause()
-        assert prose.source.split() == words
+        assert shown.source.split() == words
+
+
+async def test_a_long_list_has_no_gaps() -> None:
+    class ListApp(App[None]):
+        CSS_PATH = Path(prose.__file__).with_suffix(".tcss")
+
+        def compose(self) -> ComposeResult:
+            yield Prose()
+
+    app = ListApp()
+    async with app.run_test(size=(60, 50)) as pilot:
+        shown = app.query_one(Prose)
+        for number in range(40):
+            await shown.write(f"- item {number}\n")
+        await shown.finish()
+        await pilot.pause()
+        rows = ["".join(part.text for part in strip) for strip in app.screen._compositor.render_strips()]
+        assert len(shown.query(MarkdownPart)) > 1
+        assert all(f"item {number}" in rows[number] for number in range(40))
 
 
 def test_printable_keeps_newlines_and_tabs() -> None:

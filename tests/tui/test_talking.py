@@ -77,7 +77,7 @@ class TestPicture:
         (tmp_path / "notes.png").write_text("no picture")
         async with chat() as person:
             await person.attach(tmp_path / "notes.png")
-            await person.sees("notes.png is neither a picture nor a sound")
+            await person.sees("notes.png is neither a picture, a sound nor a video")
             await person.attach(tmp_path / "missing.png")
             await person.sees("no such file")
             await person.send("What are you?")
@@ -211,7 +211,7 @@ class TestCommands:
     async def test_help_lists_keys_and_commands(self, chat: OpenChat, way: str) -> None:
         async with chat(size=(80, 40)) as person:
             await (person.send(way) if way.startswith("/") else person.press(way))
-            await person.sees("Ctrl+T", "/system TEXT")
+            await person.sees("Ctrl+T", "/system [TEXT]")
             await person.press("escape")
             await person.sees("Ask something")
 

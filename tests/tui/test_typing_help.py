@@ -75,4 +75,4 @@ class TestCommands:
             parse_command("/atach x")
 
     def test_usage_shows_the_argument(self) -> None:
-        assert [command.usage for command in COMMANDS][:2] == ["/attach PATH", "/system TEXT"]
+        assert [command.usage for command in COMMANDS][:2] == ["/attach PATH", "/paste"]

@@ -56,7 +56,7 @@ def _answers(
 
 def _answer(engine: Engine, wanted: Prompt) -> tuple[int, ...]:
     _read(engine, wanted)
-    return tuple(engine.write(Sampling(temperature=0.0, max_tokens=_LENGTH)))
+    return tuple(engine.write(Sampling(temperature=0.0, max_tokens=_LENGTH), drafting="never"))
 
 
 def _along(engine: Engine, wanted: Prompt, path: Sequence[int]) -> Floats:

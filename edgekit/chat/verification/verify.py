@@ -91,7 +91,8 @@ def verify(job: ConvertJob, result: ConvertResult, asked: Sequence[str], progres
 
 
 def _plan(model: Path, projector: Path | None) -> Plan:
-    plan = find_plan(str(model), projector=projector)
+    # Whether it fits is said beforehand, with what is left out then (`check_memory`).
+    plan = find_plan(str(model), projector=projector, force=True)
     # Beside it may lie the projector of an earlier conversion.
     return replace(plan, projector=projector, context=min(plan.context, _CONTEXT))
 

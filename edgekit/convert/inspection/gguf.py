@@ -8,14 +8,12 @@ from pathlib import Path
 from gguf import Keys, LlamaFileType
 
 from edgekit.convert.inspection.report import Kind, Report, groups, variant_name
-from edgekit.engine.check import check_model, embedding_length, projected_lengths, trained_context
+from edgekit.engine.check import DRAFTERS, check_model, embedding_length, projected_lengths, trained_context
 from edgekit.engine.problems import problems, template_revision
 from edgekit.errors import FileError
 from edgekit.gguf_header import Header, read_header
 from edgekit.gguf_parts import read_parts
 from edgekit.hardware.problem import Problem
-
-_DRAFTER = "gemma4-assistant"
 
 
 def inspect_gguf(path: Path, partner: Path | None = None) -> Report:
@@ -57,7 +55,7 @@ def _kind(header: Header) -> Kind:
         return "projector"
     if type == "imatrix":
         return "imatrix"
-    return "drafter" if architecture == _DRAFTER else "text"
+    return "drafter" if architecture in DRAFTERS else "text"
 
 
 def _quantization(header: Header) -> str | None:

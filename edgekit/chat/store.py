@@ -1,0 +1,119 @@
+"""Conversations on disk: saved, listed, searched, renamed and deleted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgekit import paths
+from edgekit.chat import rows
+from edgekit.chat.database import Database
+from edgekit.chat.message import Message
+from edgekit.chat.rows import Place, Summary
+from edgekit.chat.saved import Saved, State, title_of
+from edgekit.chat.search import Query, forget, indexed
+from edgekit.errors import EdgekitError, FileError
+
+
+class Store:
+    """The conversations of one person; `say` hears in one line what she should know.
+
+    Several processes may use one file. One thread at a time may use a Store, always the same.
+    """
+
+    def __init__(self, path: Path | None = None, say: Callable[[str], None] = lambda _: None) -> None:
+        self._database = Database(path or paths.conversations_file(), say)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def save(
+        self,
+        place: Place | None,
+        messages: Sequence[Message],
+        keep: int,
+        state: State,
+        *,
+        title: str = "",
+        durable: bool = True,
+    ) -> Place | None:
+        """Make what is on disk the same as `messages` and `state`; return where that is, None where it is nothing.
+
+        The first `keep` messages lie there already. Where `place` is None, or somebody else has written to it or
+        deleted it, all becomes a conversation of its own, so that nobody's words are overwritten. `title` is what a new
+        one is called; one that has a title keeps it. What is not `durable` survives the process, but not a power cut.
+        """
+        nothing = not (messages or state.draft or state.asked)
+        if place is None and nothing:
+            return None
+        title = title or title_of(messages)
+        # Digests of media are worked out before anybody else has to wait.
+        new = list(map(rows.message_row, messages[keep:] if place else messages))
+
+        def work(db: sqlite3.Connection) -> Place | None:
+            here = place if place and rows.is_there(db, place) else None
+            if nothing:
+                db.execute("DELETE FROM conversation WHERE id = ?", (here and here.id,))
+                return None
+            if here:
+                return rows.write(db, here.id, keep, new, state, title)
+            every = list(map(rows.message_row, messages)) if place else new
+            return rows.write(db, rows.begin(db), 0, every, state, title)
+
+        return self._database.write(work, durable=durable)
+
+    def release(self, place: Place) -> None:
+        """Forget what is unsent in a conversation, which went along into another one; unless somebody has written."""
+
+        def work(db: sqlite3.Connection) -> None:
+            found = rows.load(db, place.id) if rows.is_there(db, place) else None
+            if found and not found[0].messages:
+                db.execute("DELETE FROM conversation WHERE id = ?", (place.id,))
+            elif found and found[0].state.unsent:
+                rows.write(db, place.id, len(found[0].messages), (), State(found[0].state.settings), "")
+
+        self._database.write(work)
+
+    def load(self, id: int) -> tuple[Saved, Place]:
+        """Return a conversation; FileError where there is none of this number."""
+        found = self._database.read(lambda db: rows.load(db, id))
+        if found is None:
+            raise _missing(id)
+        return found
+
+    def summaries(self, search: str = "") -> list[Summary]:
+        """Return the conversations that hold every word of `search`, the last changed first."""
+        query = Query(search)
+        with_index = bool(query.long_words) and indexed(self._database)
+        return self._database.read(lambda db: rows.summaries(db, query.find(db, with_index) if query else None))
+
+    def latest(self) -> Summary | None:
+        """Return the conversation that was changed last."""
+        return next(iter(self._database.read(lambda db: rows.summaries(db, None, most=1))), None)
+
+    def rename(self, id: int, title: str) -> None:
+        """Give a conversation another title; FileError where there is none of this number."""
+        title = rows.valid(" ".join(title.split()))
+        if not title:
+            raise EdgekitError("a conversation needs a title: say one")
+        # The mark stays: whoever has it open goes on there.
+        change = "UPDATE conversation SET title = ? WHERE id = ?"
+        if not self._database.write(lambda db: db.execute(change, (title, id)).rowcount):
+            raise _missing(id)
+
+    def delete(self, *ids: int) -> None:
+        """Delete conversations for good; FileError, and none is deleted, where there is none of one number."""
+
+        def work(db: sqlite3.Connection) -> None:
+            for id in ids:
+                if not db.execute("DELETE FROM conversation WHERE id = ?", (id,)).rowcount:
+                    raise _missing(id)
+
+        self._database.write(work)
+        forget(self._database)
+
+
+def _missing(id: int) -> FileError:
+    return FileError(f"there is no conversation {id}: `edgekit conversations` lists them")

@@ -1,0 +1,204 @@
+"""`edgekit chat --plain`: a conversation line by line, without a single escape code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgekit import paths
+from edgekit.chat import settings, shorten
+from edgekit.chat.calling import LIMIT
+from edgekit.chat.events import TextPiece, ThoughtPiece, ToolAsked, ToolCallPiece
+from edgekit.chat.message import Media, Message, user
+from edgekit.chat.permission import Permission
+from edgekit.chat.rounds import Answer, answer_with_tools
+from edgekit.chat.session import Session
+from edgekit.cli import output
+from edgekit.cli.interrupt import interruptible
+from edgekit.cli.tool_options import ask, written
+from edgekit.errors import EdgekitError, UnsupportedError
+from edgekit.tui.attachment import Attachment, read_attachment
+from edgekit.tui.clipboard import pasted_pictures
+from edgekit.tui.commands import COMMANDS, parse_command
+from edgekit.tui.pasted import as_path, pasted_files
+from edgekit.tui.printable import printable
+
+PROMPT = "> "
+
+
+class PlainChat:
+    """Reads questions from stdin, writes answers to stdout and everything else to stderr."""
+
+    def __init__(
+        self,
+        session: Session,
+        attachments: Sequence[Attachment] = (),
+        permission: Permission | None = None,
+        tool_timeout: float = LIMIT,
+    ) -> None:
+        self._session = session
+        self._permission, self._tool_timeout = permission or Permission(asks=False), tool_timeout
+        self._history: list[Message] = []
+        self._media = [attachment.media for attachment in attachments]
+        self._commands: dict[str, Callable[[str], None]] = {
+            "attach": self._attach,
+            "paste": self._paste,
+            "system": self._system,
+            "set": self._set,
+            "think": self._think,
+            "compact": self._compact,
+            "drop": self._drop,
+            "new": self._new,
+            "help": self._help,
+        }
+
+    def run(self) -> None:
+        """Talk until the input ends; in a pipe the first error ends it too."""
+        output.tell("/help lists commands; Ctrl+C stops an answer, Ctrl+D ends; a line that ends in \\ goes on")
+        while (line := self._read()) is not None and line != "/quit":
+            self._try(line)
+
+    def _try(self, line: str) -> None:
+        try:
+            self._take(line)
+        except EdgekitError as problem:
+            if not sys.stdin.isatty():
+                raise
+            output.tell(f"error: {printable(str(problem))}")
+
+    def _read(self) -> str | None:
+        lines: list[str] = []
+        while True:
+            if not lines:
+                output.tell(PROMPT, end="")
+            line = _line()
+            if line is None:
+                lines.clear()
+                continue
+            text = line.rstrip("\r\n")
+            lines.append(text.removesuffix("\\"))
+            if not line:
+                return "\n".join(lines).strip() or None
+            if not text.endswith("\\"):
+                return "\n".join(lines).strip()
+
+    def _take(self, line: str) -> None:
+        if files := pasted_files(line):
+            self._attach_all(files)
+        elif command := parse_command(line):
+            self._run(*command)
+        elif line or self._media:
+            media, self._media = self._media, []
+            question = user(line, *media)
+            if kept := self._answer([*self._history, question]).messages:
+                self._history += [question, *kept]
+
+    def _run(self, name: str, argument: str) -> None:
+        if name in self._commands:
+            self._commands[name](argument)
+        else:
+            raise UnsupportedError(f"/{name} works without --plain only")
+
+    def _answer(self, messages: Sequence[Message]) -> Answer:
+        finished, thinking = None, False
+        with interruptible() as stop:
+            for event in answer_with_tools(
+                self._session, messages, stop, permission=self._permission, limit=self._tool_timeout
+            ):
+                if isinstance(event, TextPiece):
+                    output.write(printable(event.text))
+                elif isinstance(event, ThoughtPiece) and not thinking:
+                    thinking = True
+                    output.tell("(thinking)")
+                elif isinstance(event, ToolCallPiece):
+                    output.tell(f"the model asks for {printable(written(event.call))}")
+                elif isinstance(event, ToolAsked):
+                    ask(event, output.tell, stop)
+                elif isinstance(event, Answer):
+                    finished = event
+        assert finished is not None
+        output.write("\n")
+        self._say_how_it_ended(finished)
+        return finished
+
+    def _say_how_it_ended(self, finished: Answer) -> None:
+        context = self._session.engine.context
+        used = finished.usage.prompt_tokens + finished.usage.completion_tokens
+        if finished.finish_reason == "cancelled":
+            output.tell("stopped")
+        elif finished.finish_reason == "length":
+            output.tell("cut here: no room for more tokens")
+        if used > 0.9 * context:
+            output.tell(f"the context is nearly full ({used} of {context}): /compact, /drop or /new make room")
+
+    def _attach(self, argument: str) -> None:
+        if not argument:
+            raise EdgekitError("say which file: /attach PATH")
+        self._attach_all(pasted_files(argument) or [as_path(argument)])
+
+    def _attach_all(self, files: Sequence[Path]) -> None:
+        for path in files:
+            attachment = read_attachment(path)
+            self._check(attachment.media)
+            self._media.append(attachment.media)
+            output.tell(printable(attachment.label))
+
+    def _check(self, media: Media) -> None:
+        engine = self._session.engine
+        if not (engine.takes_sound if media.kind == "audio" else engine.takes_pictures):
+            raise UnsupportedError(f"{engine.name} cannot take {media.path.name}")
+
+    def _paste(self, _: str) -> None:
+        self._attach_all(pasted_pictures(paths.media_directory()))
+
+    def _system(self, text: str) -> None:
+        self._session.system = text or None
+        output.tell(f"system prompt: {printable(text)}" if text else "no system prompt")
+
+    def _set(self, words: str) -> None:
+        lines = [settings.change(self._session, words)] if words else settings.describe(self._session)
+        output.tell("\n".join(lines))
+
+    def _think(self, _: str) -> None:
+        if not self._session.engine.takes_thinking:
+            raise UnsupportedError(f"{self._session.engine.name} has no thought channel")
+        self._session.think = not self._session.think
+        output.tell(f"thinking {'on' if self._session.think else 'off'}")
+
+    def _compact(self, _: str) -> None:
+        if not self._history:
+            raise EdgekitError("there is no conversation yet")
+        finished = self._answer(shorten.summary_request(self._history))
+        if finished.finish_reason == "cancelled" or not finished.answer.strip():
+            output.tell("nothing has changed")
+            return
+        self._history = shorten.summarised(finished.answer.strip())
+        output.tell("the conversation goes on from this summary")
+
+    def _drop(self, count: str) -> None:
+        turns = len(shorten.turns(self._history))
+        if turns < 2:
+            raise EdgekitError("there is nothing to forget but everything: /new begins anew")
+        forgotten = shorten.turns_to_drop(count, turns)
+        self._history = shorten.without_oldest(self._history, forgotten)
+        output.tell(f"forgot the oldest {forgotten} of {turns} turns")
+
+    def _new(self, _: str) -> None:
+        self._history.clear()
+        self._media.clear()
+        output.tell("a new conversation")
+
+    def _help(self, _: str) -> None:
+        for command in COMMANDS:
+            if command.name in self._commands or command.name == "quit":
+                output.tell(f"{command.usage:<20} {command.help}")
+
+
+def _line() -> str | None:
+    """Return the next line of stdin, None where Ctrl+C took it back."""
+    try:
+        return sys.stdin.readline()
+    except KeyboardInterrupt:
+        output.tell("\nCtrl+D ends")
+        return None

@@ -1,0 +1,90 @@
+"""Files on their way to the next question: read, checked and shown as chips."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit import paths
+from edgekit.errors import UnsupportedError
+from edgekit.tui.attach import AttachScreen
+from edgekit.tui.attachment import Attachment, read_attachment
+from edgekit.tui.chips import Chips
+from edgekit.tui.clipboard import pasted_pictures
+from edgekit.tui.graphics import Graphics
+from edgekit.tui.microphone import Recording
+from edgekit.tui.model import Model
+
+if TYPE_CHECKING:
+    from edgekit.tui.chat_screen import ChatScreen
+
+
+class Attaching:
+    """Attaches files to the next question."""
+
+    def __init__(self, screen: ChatScreen, model: Model, folder: Path, graphics: Graphics) -> None:
+        self._screen, self._model, self._folder, self._graphics = screen, model, folder, graphics
+        self._recording: Recording | None = None
+
+    def attach(self, paths: Sequence[Path]) -> None:
+        """Attach files by their paths."""
+        self._begin(self._attach(paths))
+
+    def browse(self) -> None:
+        """Let a person choose a file."""
+        self._begin(self._browse())
+
+    def paste(self) -> None:
+        """Attach the picture in the clipboard."""
+        self._begin(self._paste())
+
+    def record(self) -> None:
+        """Begin to record a sound, or end it and attach it."""
+        self._begin(self._record())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._screen.run_worker(self._complaining(work))
+
+    async def _complaining(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception as problem:
+            await self._screen.complain(problem)
+
+    async def _attach(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            await self._complaining(self._attach_one(path))
+
+    async def _attach_one(self, path: Path) -> None:
+        attachment = await asyncio.to_thread(read_attachment, path, self._graphics)
+        self._check_taken(attachment)
+        self._screen.query_one(Chips).add(attachment)
+
+    async def _browse(self) -> None:
+        path = await self._screen.app.push_screen_wait(AttachScreen(self._folder))
+        if path is not None:
+            self._folder = path.parent
+            await self._attach_one(path)
+
+    async def _paste(self) -> None:
+        await self._attach(await asyncio.to_thread(pasted_pictures, paths.media_directory()))
+
+    async def _record(self) -> None:
+        if self._recording is None:
+            self._recording = await asyncio.to_thread(Recording, paths.media_directory())
+            self._screen.status.change(activity="recording: /record ends it")
+            return
+        recording, self._recording = self._recording, None
+        self._screen.status.change(activity="")
+        await self._attach_one(await asyncio.to_thread(recording.finish))
+
+    def _check_taken(self, attachment: Attachment) -> None:
+        if (session := self._model.session) is None:
+            return
+        engine, name = session.engine, attachment.media.path.name
+        if attachment.media.kind != "audio" and not engine.takes_pictures:
+            raise UnsupportedError(f"{engine.name} was loaded without eyes: it cannot take {name}")
+        if attachment.media.kind == "audio" and not engine.takes_sound:
+            raise UnsupportedError(f"{engine.name} was loaded without ears: it cannot take {name}")

@@ -1,0 +1,108 @@
+"""A conversation that is opened again goes on from what was read before."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from edgekit import paths
+from edgekit.engine.engine import Engine
+from edgekit.engine.media import prepare_picture
+from edgekit.engine.sampling import Sampling
+
+GREEDY = Sampling(temperature=0, max_tokens=40)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    # Pico reads faster than any disk.
+    monkeypatch.setattr("edgekit.engine.saved_state._DISK_SPEED", 1e12)
+    return paths.cache_directory() / "states"
+
+
+def conversation(engine):
+    picture = engine.prepare(prepare_picture(Image.new("RGB", (100, 100), "red"), 70))
+    words = engine.vocabulary.tokenize("Which colour has this shape? " * 30)
+    return [[2], picture, [5], picture, words]
+
+
+def read(engine, prompt):
+    return list(engine.read(prompt))
+
+
+@pytest.fixture
+def saved(cache, q8_plan):
+    with Engine.open(q8_plan) as engine:
+        prompt = conversation(engine)
+        read(engine, prompt)
+        assert engine.save_state("one")
+        return list(engine.write(GREEDY))
+
+
+def test_the_next_process_goes_on_as_this_one(saved, q8_plan):
+    with Engine.open(q8_plan) as engine:
+        assert engine.load_state("one")
+        prompt = conversation(engine)
+        total = len(engine.cache)
+        assert read(engine, prompt) == [total - 1, total]
+        assert list(engine.write(GREEDY)) == saved
+
+
+@pytest.mark.parametrize(
+    "other", [{"cache_type_k": "Q8_0"}, {"context": 256}, {"projector": None}, {"flash_attention": False}]
+)
+def test_another_way_to_run_it_does_not_take_it(other, saved, q8_plan):
+    with Engine.open(replace(q8_plan, **other)) as engine:
+        assert not engine.load_state("one")
+        assert len(engine.cache) == 0
+
+
+def damage_state(folder):
+    content = bytearray((folder / "one.state").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "one.state").write_bytes(content)
+
+
+def cut_record(folder):
+    record = folder / "one.json"
+    record.write_text(record.read_text()[:-10])
+
+
+def lie_about_entries(folder):
+    record = folder / "one.json"
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps({**content, "entries": [["a", 0, "many"]]}))
+
+
+def lose_state(folder):
+    (folder / "one.state").unlink()
+
+
+@pytest.mark.parametrize("harm", [damage_state, cut_record, lie_about_entries, lose_state])
+def test_what_is_damaged_is_read_anew(harm, saved, cache, q8_plan):
+    harm(cache)
+    with Engine.open(q8_plan) as engine:
+        assert not engine.load_state("one")
+        prompt = conversation(engine)
+        assert read(engine, prompt)[0] == 0
+
+
+def test_what_is_read_faster_than_loaded_is_not_kept(cache, q8_plan, monkeypatch):
+    monkeypatch.setattr("edgekit.engine.saved_state._DISK_SPEED", 1.0)
+    with Engine.open(q8_plan) as engine:
+        assert not engine.save_state("nothing")
+        read(engine, conversation(engine))
+        assert not engine.save_state("one")
+    assert not cache.exists()
+
+
+def test_the_oldest_go_where_room_is_short(saved, cache, q8_plan, monkeypatch):
+    monkeypatch.setattr("edgekit.engine.saved_state.ROOM", int(1.5 * (cache / "one.state").stat().st_size))
+    with Engine.open(q8_plan) as engine:
+        read(engine, conversation(engine))
+        assert engine.save_state("two")
+    assert {file.name for file in cache.iterdir()} == {"two.state", "two.json"}
