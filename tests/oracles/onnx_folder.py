@@ -49,7 +49,8 @@ class OnnxFolder:
 
     def logits(self, ids: Sequence[int], kept: int = 0, features: tuple[int, Array] | None = None) -> Array:
         """Logits of shape (positions, vocabulary) of the next tokens; features replace the embeddings of a token."""
-        found = dict(zip((o.name for o in self.embed.get_outputs()), self.embed.run(None, {"input_ids": [ids]})))
+        names = [one.name for one in self.embed.get_outputs()]
+        found = dict(zip(names, self.embed.run(None, {"input_ids": [ids]}), strict=True))
         if features is not None:
             token, values = features
             found["inputs_embeds"][0, np.array(ids) == token] = values
