@@ -34,7 +34,7 @@ layers: .venv/installed-tests
 
 .venv/installed-tests: .venv/installed
 	@echo "Installing what the tests need (torch, transformers, peft as oracles) ..."
-	$(PIP) --group oracles --group dev --editable .
+	$(PIP) --group oracles --group dev --editable .[onnx]
 	@touch $@
 
 # llama.cpp's own converter and templates, at the very commit that the installed bindings wrap.
