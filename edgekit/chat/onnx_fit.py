@@ -21,6 +21,7 @@ _BATCH = 512
 _ON_CPU = ("fp32", "int8", "q8", "q4", "fp16", "q4f16")
 _ELSEWHERE = ("fp32", "fp16", "int8", "q8", "q4f16", "q4")
 _HALF = ("fp16", "q4f16")
+_TINY = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def fit_folder(
     limits = next(iter(budgets(machine)))
     order = _ON_CPU if provider == CPU else _ELSEWHERE
     names = [precision] if precision else sorted(folder.precisions, key=order.index)
-    found = [_judged(folder, OnnxPlan(folder.path, name, context, provider), limits) for name in names]
+    plans = [OnnxPlan(folder.path, name, context, provider, _threads(folder, name)) for name in names]
+    found = [_judged(folder, plan, limits) for plan in plans]
     return next((one for one in found if one.fits), None) or min(found, key=lambda one: one.shortfall)
 
 
@@ -92,6 +94,11 @@ def _judged(folder: OnnxFolder, plan: OnnxPlan, limits: Budget) -> OnnxPick:
     else:
         reason = f"Lacks {shortfall / _GIB:.1f} GiB in {plan.precision} with a context of {plan.context:,}."
     return OnnxPick(folder, plan, taken, limits, shortfall, reason)
+
+
+def _threads(folder: OnnxFolder, precision: str) -> int | None:
+    # So few bytes are computed faster on one thread than two can meet after every operation.
+    return 1 if folder.bytes(precision) < _TINY else None
 
 
 def _cache(config: TextConfig, plan: OnnxPlan) -> int:

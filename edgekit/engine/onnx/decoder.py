@@ -41,6 +41,10 @@ class Decoder:
         """Return the logits after the token computed last, float32, one for each token of the vocabulary."""
         return self._logits
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
     def keep_common(self, wanted: list[Entry]) -> int:
         """Go back to the common beginning with `wanted`; at least its last entry is left to compute."""
         common = 0

@@ -17,6 +17,7 @@ from edgekit.engine.onnx.encoders import load_encoders
 from edgekit.engine.onnx.folder import PARTS, OnnxFolder, Part, check_folder, check_precision
 from edgekit.engine.onnx.runtime import Graph, Run, stoppable
 from edgekit.engine.onnx.sampling import LogitsSampler
+from edgekit.engine.onnx.template import chat_template
 from edgekit.engine.onnx.vocabulary import OnnxVocabulary
 from edgekit.engine.threads import physical_cores
 from edgekit.errors import UnsupportedError
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from edgekit.engine.projector import MediaInput
     from edgekit.engine.sampling import Sampling
     from edgekit.fit.onnx_plan import OnnxPlan
-
-_TEMPLATE = "chat_template.jinja"
 
 
 class OnnxEngine:
@@ -113,13 +112,7 @@ class OnnxEngine:
     @cached_property
     def chat_template(self) -> str:
         """Return the Jinja template beside the model."""
-        path = self.model_path / _TEMPLATE
-        if path.is_file():
-            return path.read_text("utf-8", "replace")
-        template = self._folder.json("tokenizer_config.json").get("chat_template")
-        if not isinstance(template, str):
-            raise UnsupportedError(f"{self.model_path} has no {_TEMPLATE}: it is not made for conversations")
-        return template
+        return chat_template(self._folder)
 
     @property
     def takes_pictures(self) -> bool:

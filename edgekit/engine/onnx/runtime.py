@@ -55,14 +55,15 @@ def find_provider(name: str | None) -> str:
 class Run:
     """Options of computations that end between two operations once they are stopped."""
 
-    def __init__(self) -> None:
+    def __init__(self, stop: threading.Event | None = None) -> None:
+        self._stop = stop or threading.Event()
         self.options = onnxruntime().RunOptions()
         self.options.log_severity_level = _FATAL
 
     @property
     def stopped(self) -> bool:
         """Return whether they are to end."""
-        return bool(self.options.terminate)
+        return bool(self.options.terminate) or self._stop.is_set()
 
     def stop(self) -> None:
         """End what is computed now, and what would be computed next."""
@@ -72,7 +73,7 @@ class Run:
 @contextmanager
 def stoppable(stop: threading.Event | None) -> Iterator[Run]:
     """Yield the options of runs that end once `stop` is set."""
-    run, over = Run(), threading.Event()
+    run, over = Run(stop), threading.Event()
 
     def watch(event: threading.Event) -> None:
         while not over.is_set():
