@@ -140,7 +140,7 @@ def _open(
         if problem.name != "onnx":
             raise
         raise UnsupportedError("ONNX graphs need the onnx package: pip install 'edgekit[onnx]'") from problem
-    return OnnxConversion(job.out, checkpoint, adapters, job.quantizations)
+    return OnnxConversion(job.out, checkpoint, adapters, job.quantizations, job.projector)
 
 
 def _adapters(job: ConvertJob) -> Adapters:

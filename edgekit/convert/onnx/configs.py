@@ -11,7 +11,7 @@ from edgekit.convert.onnx.attention import cache_shape
 from edgekit.convert.onnx.decoder import own_kv_layers
 from edgekit.convert.onnx.precision import Precision
 
-EMBED, DECODER = "embed_tokens", "decoder_model_merged"
+EMBED, DECODER, VISION, AUDIO = "embed_tokens", "decoder_model_merged", "vision_encoder", "audio_encoder"
 # The decoder as onnxruntime-genai wants it, over the same data files.
 GENAI_DECODER = "decoder_model_genai"
 

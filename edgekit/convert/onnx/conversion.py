@@ -16,7 +16,7 @@ from edgekit.convert.gemma4.model import Gemma4
 from edgekit.convert.merging import Merging
 from edgekit.convert.models import open_model
 from edgekit.convert.names import EMBEDDINGS
-from edgekit.convert.onnx import configs, decoder, embed_tokens
+from edgekit.convert.onnx import audio_encoder, configs, decoder, embed_tokens, vision_encoder
 from edgekit.convert.onnx.graph import Graph
 from edgekit.convert.onnx.precision import PRECISIONS, Precision, check_precision
 from edgekit.convert.onnx.stored import Rows, rows, write
@@ -30,6 +30,9 @@ _GENERATION = "generation_config.json"
 _GENAI = "genai_config.json"
 # Of the checkpoint's files, those that say where its safetensors are.
 _NOT_COPIED = ("model.safetensors.index.json",)
+_BLIND = (
+    "without pictures and sound: a large model's attention sees a picture as a whole, and these graphs word by word"
+)
 _TOO_LARGE = "{name} has values above 65504, which fp16 writes as infinity: choose another --quant"
 
 
@@ -39,7 +42,9 @@ class OnnxConversion:
     Raises UnsupportedError for a model that has no such graphs.
     """
 
-    def __init__(self, out: Path, checkpoint: Checkpoint, adapters: Adapters, precisions: Sequence[str]) -> None:
+    def __init__(
+        self, out: Path, checkpoint: Checkpoint, adapters: Adapters, precisions: Sequence[str], projector: str = "auto"
+    ) -> None:
         self._out = out
         self._checkpoint = checkpoint
         self._adapters = adapters
@@ -48,6 +53,7 @@ class OnnxConversion:
         self._model = _checked(checkpoint)
         self.warnings: list[str] = []
         self._weights = Weights(checkpoint)
+        self._has_encoders = self._wants_encoders(projector)
         self._graphs = [graph for precision in self._precisions for graph in self._made(precision)]
         self._headers = {graph.path: self._files(graph) for graph in self._graphs}
         self.merging = self._merging()
@@ -101,7 +107,22 @@ class OnnxConversion:
         embed_tokens.build(embed, config, self._checkpoint.config, self._weights)
         language = Graph(folder / f"{configs.DECODER}{precision.suffix}.onnx", precision)
         decoder.build(language, config, self._weights)
-        return [embed, language]
+        return [embed, language, *self._encoders(precision)]
+
+    def _encoders(self, precision: Precision) -> list[Graph]:
+        """Return the graphs of the towers that are wanted and can be written."""
+        config, folder, made = self._model.config, self._out / "onnx", []
+        if not self._has_encoders:
+            return []
+        for name, section, build in (
+            (configs.VISION, config.vision, vision_encoder.build),
+            (configs.AUDIO, config.audio, audio_encoder.build),
+        ):
+            if section is not None:
+                graph = Graph(folder / f"{name}{precision.suffix}.onnx", precision)
+                build(graph, section, config.text.hidden_size, self._weights)
+                made.append(graph)
+        return made
 
     def _files(self, graph: Graph) -> dict[Path, bytes]:
         """Return a graph's own file, and the decoder's second one."""
@@ -111,6 +132,16 @@ class OnnxConversion:
             name = graph.path.name.replace(configs.DECODER, configs.GENAI_DECODER)
             made[graph.path.with_name(name)] = decoder.for_genai(model)
         return {path: one.SerializeToString(deterministic=True) for path, one in made.items()}
+
+    def _wants_encoders(self, projector: str) -> bool:
+        model = self._model
+        if not model.has_projector or projector == "none":
+            return False
+        if not model.config.text.per_layer_input:
+            self.warnings.append(_BLIND)
+            return False
+        model.check_towers()
+        return True
 
     def _merging(self) -> Merging:
         unused = dict(self._model.shared_kv)

@@ -50,4 +50,4 @@ def _without_placeholders(graph: Graph, ids: str, values: Mapping[str, Any]) -> 
 
 
 def _scaled(graph: Graph, found: str, width: int) -> str:
-    return graph.op("Mul", [graph.singles(found), graph.constant(width**0.5, np.float32)])
+    return graph.op("Mul", [found, graph.constant(width**0.5, np.float32)])

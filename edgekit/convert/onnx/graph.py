@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,7 +23,8 @@ MICROSOFT = "com.microsoft"
 _OPSET = 21
 _IR_VERSION = 10
 _TYPES = {
-    np.dtype(t): helper.np_dtype_to_tensor_dtype(np.dtype(t)) for t in (np.float32, np.float16, np.int64, np.uint8)
+    np.dtype(t): helper.np_dtype_to_tensor_dtype(np.dtype(t))
+    for t in (np.float32, np.float16, np.int64, np.uint8, np.bool_)
 }
 Dimension = int | str
 Attribute = int | float | str | Sequence[int]
@@ -96,6 +97,28 @@ class Graph:
         """Return a small tensor of the checkpoint in the floats that the graph computes with."""
         return self.tensors(plan, Encoding(16 if self.precision.half else 32))[0]
 
+    def scalar(self, plan: TensorPlan) -> str:
+        """Return a single number of the checkpoint as a tensor without dimensions."""
+        name = self.tensor(plan)
+        del self._initializers[name].dims[:]
+        return name
+
+    def either(self, condition: str, yes: Callable[[], str], no: Callable[[], str]) -> str:
+        """Compute one of two values, whose nodes are added by functions; both may use all that was computed before."""
+        branches = {"then_branch": self._branch(yes), "else_branch": self._branch(no)}
+        name = f"/If_{len(self._nodes)}"
+        made = helper.make_node("If", [condition], [f"{name}/output_0"], name, None, "", None, **branches)
+        self._nodes.append(made)
+        return f"{name}/output_0"
+
+    def _branch(self, build: Callable[[], str]) -> onnx.GraphProto:
+        outside, self._nodes = self._nodes, list(self._nodes)
+        value = build()
+        inside, self._nodes = self._nodes[len(outside) :], outside
+        output = onnx.ValueInfoProto(name=value)
+        output.type.tensor_type.elem_type = _TYPES[np.dtype(self.precision.dtype)]
+        return helper.make_graph(inside, inside[-1].name, [], [output])
+
     def tensors(self, plan: TensorPlan, encoding: Encoding, start: int = 0, stop: int | None = None) -> list[str]:
         """Return rows of a tensor in an encoding: its values, and where they are quantized scales and zero points."""
         stop = plan.height if stop is None else stop
@@ -161,7 +184,7 @@ class Graph:
         )
 
     def gather(self, ids: str, plan: TensorPlan, bits: Bits, name: str) -> str:
-        """Look rows of a table up, in float32 where it is stored so and else in the graph's own floats."""
+        """Look rows of a table up, as float32."""
         encoding = Encoding(bits, self.precision.half, blocked=False)
         parts = self.parts(plan, encoding)
         found = self._look_up(ids, plan, encoding, parts[0], name) if len(parts) == 1 else ""
@@ -181,9 +204,10 @@ class Graph:
     def _look_up(self, ids: str, plan: TensorPlan, encoding: Encoding, part: tuple[int, int], name: str) -> str:
         tensors = self.tensors(plan, encoding, *part)
         if not encoding.is_quantized:
-            return self.op("Gather", [tensors[0], ids], name, axis=0)
+            found = self.op("Gather", [tensors[0], ids], name, axis=0)
+            return self.op("Cast", [found], to=TensorProto.FLOAT) if encoding.bits == 16 else found
         values, *others = tensors
-        return self.op(
+        found = self.op(
             f"{MICROSOFT}.GatherBlockQuantized",
             [values, ids, *others],
             name,
@@ -192,6 +216,7 @@ class Graph:
             gather_axis=0,
             quantize_axis=1,
         )
+        return self.singles(found)
 
     def norm(self, value: str, scale: str, epsilon: float, name: str) -> str:
         """Divide by the root mean square of the last dimension, then multiply with a scale."""

@@ -25,9 +25,10 @@ class Weights:
         name: str,
         called: str | None = None,
         transform: Callable[[Floats], Floats] | None = None,
-        shape: tuple[int, ...] | None = None,
+        *,
+        unbounded: bool = False,
     ) -> TensorPlan:
         """Return a tensor, under another name in the graph where it is `called` one."""
         weight = self._weights[name]
         self.used.add(weight.name)
-        return TensorPlan(called or name, shape or weight.shape or (1,), weight, transform)
+        return TensorPlan(called or name, weight.shape or (1,), weight, transform, unbounded=unbounded)
