@@ -30,6 +30,7 @@ from edgekit.cli.tool_options import (
     opened_tools,
     permission_for,
 )
+from edgekit.cli.web import serve
 from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
@@ -72,10 +73,17 @@ def command(
     top_p: Annotated[float, typer.Option(min=0, max=1, help="Choose among the likeliest words of this share.")] = 0.95,
     top_k: Annotated[int, typer.Option(min=0, help="Choose among so many likeliest words; 0 for all.")] = 64,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same answer.")] = None,
+    web: Annotated[
+        bool, typer.Option("--web", help="Serve the page of an ONNX folder to browsers on this machine instead.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where --web serves; 0 for any free port.")] = 8642,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a model one question and print its answer."""
+    if web:
+        serve(model, port)
+        return
     from edgekit.chat.json_schema import grammar, read_schema
     from edgekit.chat.message import Media, user
     from edgekit.chat.presets import preset_budget
