@@ -13,7 +13,10 @@ let running = null;
 
 worker.onmessage = ({ data }) => ({ progress, ready: loaded, piece, done, error })[data.type](data);
 worker.onerror = (event) => fail(event.message || 'The model could not be started.');
-worker.postMessage({ type: 'load', dtype: new URLSearchParams(location.search).get('dtype') });
+// Without the headers that `edgekit run --web` sends there is no shared memory: then an answer is stopped late.
+const shared = self.crossOriginIsolated ? new SharedArrayBuffer(4) : null;
+const stop = shared && new Int32Array(shared);
+worker.postMessage({ type: 'load', dtype: new URLSearchParams(location.search).get('dtype'), shared });
 
 function progress({ loaded, total }) {
   find('progress').value = loaded / total;
@@ -54,6 +57,7 @@ function ask() {
   attached.replaceChildren();
   question.value = '';
   running = answerView();
+  if (stop) Atomics.store(stop, 0, 0);
   const system = find('system').value.trim();
   worker.postMessage({
     type: 'answer',
@@ -172,6 +176,7 @@ function picture(file) {
 
 function player(file) {
   const audio = new Audio(URL.createObjectURL(file));
+  audio.preload = 'metadata';
   audio.controls = true;
   return audio;
 }
@@ -186,8 +191,9 @@ find('record').onclick = async () => {
 };
 find('composer').onsubmit = (event) => {
   event.preventDefault();
-  if (running) worker.postMessage({ type: 'stop' });
-  else if (!send.disabled) ask();
+  if (!running) return send.disabled || ask();
+  if (stop) Atomics.store(stop, 0, 1);
+  else worker.postMessage({ type: 'stop' });
 };
 find('new').onclick = () => {
   messages.length = 0;

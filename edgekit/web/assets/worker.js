@@ -5,8 +5,8 @@ import {
   AutoProcessor,
   AutoTokenizer,
   Gemma4ForConditionalGeneration,
-  InterruptableStoppingCriteria,
   RawImage,
+  StoppingCriteria,
   TextStreamer,
   env,
 } from './vendor/transformers.min.js';
@@ -33,10 +33,18 @@ const BEST = {
   wasm: ['q4', 'int8', 'q8', 'fp32', 'fp16', 'q4f16'],
 };
 const ENCODERS = ['vision_encoder', 'audio_encoder'];
-const stopping = new InterruptableStoppingCriteria();
+// Not zero once the answer is to end. The page shares it: while an answer is computed, no message is read here.
+let stop = new Int32Array(1);
 let tokenizer, processor, model, template, config;
 
-async function load({ dtype }) {
+class Stopping extends StoppingCriteria {
+  _call(ids) {
+    return ids.map(() => Atomics.load(stop, 0) !== 0);
+  }
+}
+
+async function load({ dtype, shared }) {
+  if (shared) stop = new Int32Array(shared);
   config = await (await fetch(new URL('config.json', root))).json();
   template = await (await fetch(new URL('chat_template.jinja', root))).text();
   const device = await findDevice();
@@ -73,7 +81,6 @@ function progress() {
 const harmless = (text) => text.replaceAll('<|', '< |').replaceAll('|>', '| >');
 
 async function answer({ messages, settings }) {
-  stopping.reset();
   const started = performance.now();
   const inputs = await prepare(messages, settings.think);
   let raw = '';
@@ -97,11 +104,11 @@ async function answer({ messages, settings }) {
     do_sample: settings.temperature > 0,
     ...(settings.temperature > 0 ? { temperature: settings.temperature, top_k: 64 } : {}),
     streamer,
-    stopping_criteria: stopping,
+    stopping_criteria: new Stopping(),
   });
   const now = performance.now();
   const rate = count > 1 ? ((count - 1) * 1000) / (now - first) : 0;
-  return { type: 'done', raw, count, rate, wait: (first || now) - started, stopped: stopping.interrupted };
+  return { type: 'done', raw, count, rate, wait: (first || now) - started, stopped: Atomics.load(stop, 0) !== 0 };
 }
 
 /** Return what `generate` takes: the conversation's tokens, and its pictures and its sound. */
@@ -141,7 +148,7 @@ async function prepare(messages, think) {
 
 onmessage = async ({ data }) => {
   try {
-    if (data.type === 'stop') stopping.interrupt();
+    if (data.type === 'stop') Atomics.store(stop, 0, 1);
     else postMessage(await (data.type === 'load' ? load(data) : answer(data)));
   } catch (problem) {
     postMessage({ type: 'error', during: data.type, text: String(problem?.message ?? problem) });
