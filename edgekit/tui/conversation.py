@@ -17,7 +17,7 @@ class Conversation(VerticalScroll):
 
     async def add(self, widget: Widget, *, follow: bool = False) -> None:
         """Append a message; `follow` returns to the end first."""
-        # What stands first, the welcome, is read from its top even where it is longer than the screen.
+        # The welcome alone is read from its top, even where it is longer than the screen.
         if follow or len(self.children) == 1:
             self.anchor()
         await self.mount(widget)
@@ -33,5 +33,11 @@ class Conversation(VerticalScroll):
 
     async def clear(self) -> None:
         """Take every message away."""
-        self.anchor(False)
         await self.remove_children()
+        self.anchor()
+
+    async def restart(self, welcome: Widget) -> None:
+        """Show nothing but the welcome."""
+        await self.remove_children()
+        self.anchor(False)
+        await self.mount(welcome)

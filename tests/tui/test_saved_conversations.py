@@ -359,7 +359,7 @@ class TestList:
             await person.press("ctrl+e")
             await person.type(f"{tmp_path}/out.md")
             await person.press("enter")
-            await person.sees("is there already")
+            await person.sees("give another name")
 
     async def test_forks(self, chat: OpenChat, store: Store, earlier: int) -> None:
         async with chat(size=(80, 50)) as person:
