@@ -163,9 +163,11 @@ class TestSaving:
     async def test_another_process_goes_on_in_the_same_one(self, chat: OpenChat, store: Store, earlier: int) -> None:
         async with chat(conversation=earlier) as person:
             await person.sees("Many things.")
+            await person.press("ctrl+u")
+            # Nothing is left to save, which would come between these two.
+            await until_drafted(person, store, "")
             saved, place = store.load(earlier)
             store.save(place, [*saved.messages, user("Theirs")], 4, State())
-            await person.press("ctrl+u")
             await person.send("Mine")
             await person.answered(3)
             await person.sees("changed or deleted elsewhere: from here on it is number 2")
