@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TARGET = Path(__file__).parent.parent / "edgekit" / "web" / "vendor"
+# Written last: with it, all is there.
+PINNED = TARGET / "pinned.txt"
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,7 @@ PACKAGES = (
 
 
 def main() -> None:
-    """Fetch what is not there yet; exits with 1 where npm is missing or a package is not the pinned one."""
-    if all((TARGET / Path(file).name).is_file() for package in PACKAGES for file in package.files):
-        return
+    """Fetch them all; exits with 1 where npm is missing or a package is not the pinned one."""
     if not shutil.which("npm"):
         sys.exit("npm is needed to fetch the page's libraries: install Node.js")
     TARGET.mkdir(parents=True, exist_ok=True)
@@ -54,6 +54,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             fetch(package, Path(folder))
         print(f"{package.name}: {', '.join(Path(file).name for file in package.files)}")
+    PINNED.write_text("".join(f"{package.name} sha512-{package.integrity}\n" for package in PACKAGES))
 
 
 def fetch(package: Package, folder: Path) -> None:

@@ -62,11 +62,15 @@ class OnnxFolder:
         array: Array = logits[0]
         return array
 
-    def greedy(self, ids: Sequence[int], count: int) -> list[int]:
-        """The likeliest tokens that follow, one after the other."""
+    def greedy(
+        self, ids: Sequence[int], count: int, banned: Sequence[int] = (), features: tuple[int, Array] | None = None
+    ) -> list[int]:
+        """The likeliest tokens that follow, one after the other, but for banned ones."""
+        self.forget()
         made: list[int] = []
-        following = list(ids)
+        found = self.logits(ids, 1, features)
         for _ in range(count):
-            made.append(int(self.logits(following, 1)[-1].argmax()))
-            following = made[-1:]
+            found[-1, list(banned)] = -np.inf
+            made.append(int(found[-1].argmax()))
+            found = self.logits(made[-1:], 1)
         return made

@@ -71,8 +71,8 @@ class AudioAttention:
     def _by_distance(self, inside: str, queries: str) -> str:
         """Return what queries see in distances, of shape (sounds, heads, blocks, chunk, context)."""
         graph, count = self.parts.graph, self.context // 2 + 1
-        places = self.parts.linear(graph.constant(self._distances()), f"{inside}relative_k_proj")
-        places = graph.op("Reshape", [graph.singles(places), graph.whole([count, self.heads, self.head])])
+        places = self._places(f"{self.parts.prefix}{inside}relative_k_proj")
+        places = graph.op("Reshape", [places, graph.whole([count, self.heads, self.head])])
         flat = graph.op("Reshape", [queries, self._shape(self.sounds, [self.heads, -1, self.head])])
         seen = graph.op("MatMul", [flat, graph.op("Transpose", [places], perm=[1, 2, 0])])
         # Row by row one place to the right: appendix B of arXiv 1901.02860.
@@ -81,6 +81,15 @@ class AudioAttention:
         rows = graph.op("Reshape", [wide, self._shape(self.sounds, [self.heads, -1, size])])
         cut = graph.op("Slice", [rows, *map(graph.whole, ([0], [self.chunk * self.context], [3]))])
         return graph.op("Reshape", [cut, self._shape(self.sounds, [self.heads, -1, self.chunk, self.context])])
+
+    def _places(self, name: str) -> str:
+        """Return what keys would be at each distance; of constants alone, so onnxruntime computes it as it loads."""
+        graph, plan = self.parts.graph, self.parts.weights.plan(f"{name}.weight")
+        # It cannot do that in float16.
+        single = graph.precision.encoders >= 16
+        distances = graph.constant(self._distances(), np.float32 if single else None)
+        made = graph.linear(distances, plan, 32 if single else graph.precision.encoders, f"/{name}/MatMul")
+        return made if single else graph.singles(made)
 
     def _distances(self) -> Floats:
         half = self.width // 2
