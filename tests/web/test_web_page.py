@@ -114,6 +114,7 @@ def test_an_answer_is_stopped(page):
     page.click("#send")
     page.wait(lambda: "stopped, " in page.text(".answer .facts"))
     page.run("document.getElementById('longest').value = 1024")
+    page.click("#new")
     assert ask(page, "Who are you?").startswith("I am gemma4-pico")
 
 
