@@ -36,6 +36,9 @@ def command(
     allow_unmerged: Annotated[
         bool, typer.Option("--allow-unmerged", help="Leave out what fits nowhere of an adapter, and list it.")
     ] = False,
+    keep_adapter: Annotated[
+        bool, typer.Option("--keep-adapter", help="With ONNX: do not merge, write the adapter apart as .onnx_adapter.")
+    ] = False,
     to: Annotated[
         Format, typer.Option("--to", help="GGUF files, ONNX graphs, or the merged checkpoint itself as safetensors.")
     ] = Format.gguf,
@@ -112,6 +115,8 @@ def command(
     from edgekit.convert.preflight import tell_nobody
 
     chosen = convert_options.choices(tensor_type or (), token_embedding_type, output_tensor_type, pure)
+    if keep_adapter and (to != Format.onnx or not adapter):
+        raise typer.BadParameter("only ONNX keeps an adapter: add --to onnx and --adapter", param_hint="--keep-adapter")
     if to == Format.onnx and (projector not in ("auto", "none") or imatrix or split_size or chosen != Choices()):
         raise typer.BadParameter(
             "ONNX graphs have their own types and parts: leave out --split-size and what chooses types",
@@ -136,6 +141,7 @@ def command(
         to.value,
         weights,
         allow_unmerged,
+        keep_adapter=keep_adapter,
     )
     if to == Format.gguf:
         job = replace(job, quantizations=convert_options.quantizations(quant or (), checkpoint, adapters, yes=yes))

@@ -72,8 +72,10 @@ def _size(count: int) -> str:
 
 def _ledger(ledger: list[LedgerEntry]) -> list[str]:
     merged = [entry for entry in ledger if entry.status == "merged"]
-    lines = [f"{len(merged)} of {len(ledger)} adapter tensors merged{_change(merged)}"] if ledger else []
-    others = Counter(_fate(entry) for entry in ledger if entry.status != "merged" or entry.reason)
+    kept = sum(entry.status == "kept" for entry in ledger)
+    lines = [f"{len(merged)} of {len(ledger)} adapter tensors merged{_change(merged)}"] if len(ledger) > kept else []
+    lines += [f"{kept} kept in files of their own"] if kept else []
+    others = Counter(_fate(one) for one in ledger if one.status not in ("merged", "kept") or one.reason)
     lines += [f"{count} {fate}" for fate, count in others.most_common(_MOST_REASONS)]
     left = sum(others.values()) - sum(count for _, count in others.most_common(_MOST_REASONS))
     return [*lines, f"{left} for other reasons: see --json"] if left else lines

@@ -70,6 +70,8 @@ class ConvertJob:
     memory: int = DEFAULT_BUDGET
     # The bytes of tensors that one file of the model may have; the projector is never in parts, nobody reads those.
     split_size: int | None = None
+    # Whether adapters stay in files of their own; ONNX graphs take one of them for each run.
+    keep_adapter: bool = False
 
     @property
     def file_name(self) -> str:
@@ -140,7 +142,9 @@ def _open(
         if problem.name != "onnx":
             raise
         raise UnsupportedError("ONNX graphs need the onnx package: pip install 'edgekit[onnx]'") from problem
-    return OnnxConversion(job.out, checkpoint, adapters, job.quantizations, job.projector)
+    return OnnxConversion(
+        job.out, checkpoint, adapters, job.quantizations, job.projector, keep_adapter=job.keep_adapter
+    )
 
 
 def _adapters(job: ConvertJob) -> Adapters:

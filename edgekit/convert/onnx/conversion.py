@@ -16,9 +16,10 @@ from edgekit.convert.gemma4.model import Gemma4
 from edgekit.convert.merging import Merging
 from edgekit.convert.models import open_model
 from edgekit.convert.names import EMBEDDINGS
-from edgekit.convert.onnx import audio_encoder, configs, decoder, embed_tokens, vision_encoder
-from edgekit.convert.onnx.graph import Graph
-from edgekit.convert.onnx.precision import PRECISIONS, Precision, check_precision
+from edgekit.convert.onnx import configs
+from edgekit.convert.onnx.graphs import GraphMaker, files
+from edgekit.convert.onnx.kept_adapter import KeptAdapters
+from edgekit.convert.onnx.precision import PRECISIONS, check_precision
 from edgekit.convert.onnx.stored import Rows, rows, write
 from edgekit.convert.onnx.weights import Weights
 from edgekit.convert.output import Output
@@ -43,7 +44,14 @@ class OnnxConversion:
     """
 
     def __init__(
-        self, out: Path, checkpoint: Checkpoint, adapters: Adapters, precisions: Sequence[str], projector: str = "auto"
+        self,
+        out: Path,
+        checkpoint: Checkpoint,
+        adapters: Adapters,
+        precisions: Sequence[str],
+        projector: str = "auto",
+        *,
+        keep_adapter: bool = False,
     ) -> None:
         self._out = out
         self._checkpoint = checkpoint
@@ -52,12 +60,18 @@ class OnnxConversion:
         adapters.prepare(checkpoint)
         self._model = _checked(checkpoint)
         self.warnings: list[str] = []
-        self._weights = Weights(checkpoint)
-        self._has_encoders = self._wants_encoders(projector)
-        self._graphs = [graph for precision in self._precisions for graph in self._made(precision)]
-        self._headers = {graph.path: self._files(graph) for graph in self._graphs}
-        self.merging = self._merging()
-        self._settings = self._beside()
+        weights = Weights(checkpoint)
+        unused = dict(self._model.shared_kv)
+        changes = adapters.deltas(checkpoint.weights, unused)
+        kept = KeptAdapters.of(changes if keep_adapter else {}, unused)
+        maker = GraphMaker(out / "onnx", self._model, weights, self._wants_encoders(projector), kept.changes.keys())
+        self._graphs = [graph for precision in self._precisions for graph in maker.make(precision)]
+        self._headers = {graph.path: files(graph) for graph in self._graphs}
+        left = changes.keys() - weights.used - unused.keys()
+        unused |= dict.fromkeys(left, "it belongs to a tower, and no encoder is written")
+        merged = {name: made for name, made in changes.items() if name not in kept.changes}
+        self.merging = Merging(merged, unused, [*kept.ledger(), *adapters.refused])
+        self._settings = self._adapter_files(kept) | self._beside(weights.plan(EMBEDDINGS).height)
         check_replaceable([output.path for output in self.plan()])
 
     @property
@@ -87,51 +101,19 @@ class OnnxConversion:
         with (
             output_folder(self._out),
             output_folder(self._out / "onnx"),
-            whole_files([output.path for output in plan]) as files,
+            whole_files([output.path for output in plan]) as written,
         ):
-            too_large = write(self.tasks(self.merging), files, room, progress)
+            too_large = write(self.tasks(self.merging), written, room, progress)
             self.warnings += [_TOO_LARGE.format(name=name) for name in too_large]
             for path, data in small.items():
-                files[path].write(data)
+                written[path].write(data)
             digests = {
                 path: hashlib.sha256(small[path]).hexdigest() if path in small else file.digest()
-                for path, file in files.items()
+                for path, file in written.items()
             }
             self._checkpoint.check_unchanged()
             self._adapters.check_unchanged()
         return [replace(output, sha256=digests[output.path]) for output in plan]
-
-    def _made(self, precision: Precision) -> list[Graph]:
-        config, folder = self._model.config.text, self._out / "onnx"
-        embed = Graph(folder / f"{configs.EMBED}{precision.suffix}.onnx", precision)
-        embed_tokens.build(embed, config, self._checkpoint.config, self._weights)
-        language = Graph(folder / f"{configs.DECODER}{precision.suffix}.onnx", precision)
-        decoder.build(language, config, self._weights)
-        return [embed, language, *self._encoders(precision)]
-
-    def _encoders(self, precision: Precision) -> list[Graph]:
-        """Return the graphs of the towers that are wanted and can be written."""
-        config, folder, made = self._model.config, self._out / "onnx", []
-        if not self._has_encoders:
-            return []
-        for name, section, build in (
-            (configs.VISION, config.vision, vision_encoder.build),
-            (configs.AUDIO, config.audio, audio_encoder.build),
-        ):
-            if section is not None:
-                graph = Graph(folder / f"{name}{precision.suffix}.onnx", precision)
-                build(graph, section, config.text.hidden_size, self._weights)
-                made.append(graph)
-        return made
-
-    def _files(self, graph: Graph) -> dict[Path, bytes]:
-        """Return a graph's own file, and the decoder's second one."""
-        model = graph.finish()
-        made = {graph.path: model}
-        if graph.path.name.startswith(configs.DECODER):
-            name = graph.path.name.replace(configs.DECODER, configs.GENAI_DECODER)
-            made[graph.path.with_name(name)] = decoder.for_genai(model)
-        return {path: one.SerializeToString(deterministic=True) for path, one in made.items()}
 
     def _wants_encoders(self, projector: str) -> bool:
         model = self._model
@@ -143,14 +125,18 @@ class OnnxConversion:
         model.check_towers()
         return True
 
-    def _merging(self) -> Merging:
-        unused = dict(self._model.shared_kv)
-        deltas = self._adapters.deltas(self._checkpoint.weights, unused)
-        left = deltas.keys() - self._weights.used - unused.keys()
-        unused |= dict.fromkeys(left, "it belongs to a tower, and no encoder is written")
-        return Merging(deltas, unused, self._adapters.refused)
+    def _adapter_files(self, kept: KeptAdapters) -> dict[Path, bytes]:
+        """Return the adapters that stay apart, each in the floats that the graphs compute with."""
+        made = {}
+        for half in dict.fromkeys(precision.half for precision in self._precisions):
+            # Where nothing is kept no graph has a name for it.
+            for graph in [one for one in self._graphs if one.kept_names and one.precision.half == half][:1]:
+                for name in kept.names:
+                    path = self._out / f"{Path(name).name}{'_fp16' if half else ''}.onnx_adapter"
+                    made[path] = kept.file(name, graph.kept_names, graph.precision.dtype)
+        return made
 
-    def _beside(self) -> dict[Path, bytes]:
+    def _beside(self, vocabulary: int) -> dict[Path, bytes]:
         """Return the small files by their paths, config.json last."""
         values, folder = self._checkpoint.config, self._out
         copied = {
@@ -160,7 +146,6 @@ class OnnxConversion:
         }
         path = self._checkpoint.directory / _GENERATION
         generation: dict[str, Any] = read_json(path, "copy it from the base model") if path.is_file() else {}
-        vocabulary = self._weights.plan(EMBEDDINGS).height
         genai = configs.genai_json(self._model.config.text, values, generation, self._precisions[0], vocabulary)
         chunks = {graph.path.name: len(graph.data.files) for graph in self._graphs}
         settings = configs.config_json(values, chunks, self._precisions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edgekit import __version__
 from edgekit.convert.onnx.data_files import DataFiles, Place
 from edgekit.convert.onnx.encoding import Encoding
+from edgekit.convert.onnx.kept_adapter import factor_names
 from edgekit.convert.onnx.precision import Bits, Precision
 from edgekit.convert.onnx.stored import Stored
 from edgekit.convert.plan import TensorPlan
@@ -36,8 +37,12 @@ class Graph:
     Its tensors' bytes are written later: `stored` says which, and `data` where.
     """
 
-    def __init__(self, path: Path, precision: Precision) -> None:
+    def __init__(self, path: Path, precision: Precision, kept: Collection[str] = ()) -> None:
+        """`kept` names the checkpoint's weights whose changes stay in a file of their own."""
         self.path = path
+        self.kept = kept
+        # What the graph calls those of them that it multiplies with.
+        self.kept_names: dict[str, str] = {}
         self.precision = precision
         self.data = DataFiles(path)
         self.stored: list[Stored] = []
@@ -165,7 +170,22 @@ class Graph:
             self._multiply(value, plan, encoding, start, stop, name if not start else f"{name}_{start}")
             for start, stop in self.parts(plan, encoding)
         ]
-        return made[0] if len(made) == 1 else self.op("Concat", made, axis=-1)
+        whole = made[0] if len(made) == 1 else self.op("Concat", made, axis=-1)
+        if plan.weight is not None and plan.weight.name in self.kept:
+            self.kept_names[plan.weight.name] = plan.name
+            return self.op("Add", [whole, self._change(value, plan, name)])
+        return whole
+
+    def _change(self, value: str, plan: TensorPlan, name: str) -> str:
+        """Multiply with the factors of an adapter, which are of rank 0 where none is given."""
+        height, width = plan.shape
+        for factor, shape, rank in zip(factor_names(plan.name), ([width, 0], [0, height]), (1, 0), strict=True):
+            dimensions: list[Dimension] = list(shape)
+            dimensions[rank] = "adapter_rank"
+            self.input(factor, self.precision.dtype, dimensions)
+            self._initializers[factor] = numpy_helper.from_array(np.zeros(shape, self.precision.dtype), factor)
+        low, high = factor_names(plan.name)
+        return self.op("MatMul", [self.op("MatMul", [value, low], f"{name}_lora_A"), high], f"{name}_lora_B")
 
     def _multiply(self, value: str, plan: TensorPlan, encoding: Encoding, start: int, stop: int, name: str) -> str:
         tensors = self.tensors(plan, encoding, start, stop)
