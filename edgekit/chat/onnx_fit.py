@@ -62,7 +62,7 @@ def fit_folder(
     limits = next(iter(budgets(machine)))
     order = _ON_CPU if provider == CPU else _ELSEWHERE
     names = [precision] if precision else sorted(folder.precisions, key=order.index)
-    plans = [OnnxPlan(folder.path, name, context, provider, _threads(folder, name)) for name in names]
+    plans = [OnnxPlan(folder.path, name, context, provider, threads=_threads(folder, name)) for name in names]
     found = [_judged(folder, plan, limits) for plan in plans]
     return next((one for one in found if one.fits), None) or min(found, key=lambda one: one.shortfall)
 

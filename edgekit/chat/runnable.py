@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from edgekit.chat.models import find_plan
@@ -22,20 +23,22 @@ def find_runnable(
     context: int | None = None,
     precision: str | None = None,
     provider: str | None = None,
+    adapter: Path | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> Plan | OnnxPlan:
     """Return the plan for a folder of ONNX files, or for what `find_plan` knows.
 
-    `precision` and `provider` choose among what a folder holds and what onnxruntime can compute with. Raises what
-    `find_plan` raises.
+    `precision` and `provider` choose among what a folder holds and what onnxruntime can compute with; an `adapter` that
+    was kept apart is switched on. Raises what `find_plan` raises.
     """
     if is_onnx_folder(Path(name)):
         if projector is not None:
             raise UnsupportedError(f"{name} is a folder of ONNX files with its encoders inside: leave --projector out")
-        return _find_folder(Path(name), context, precision, provider, force=force)
-    if precision is not None or provider is not None:
-        raise UnsupportedError(f"{name} is no folder of ONNX files: --quant and --provider choose among those")
+        plan = _find_folder(Path(name), context, precision, provider, force=force)
+        return replace(plan, adapter=adapter)
+    if (precision, provider, adapter) != (None, None, None):
+        raise UnsupportedError(f"{name} is no folder of ONNX files: --quant, --provider and --adapter are for those")
     return find_plan(name, projector=projector, context=context, force=force, progress=progress)
 
 

@@ -14,7 +14,7 @@ import typer
 
 from edgekit import paths
 from edgekit.cli import output
-from edgekit.cli.options import ForceOption, ProviderOption, QuantOption
+from edgekit.cli.options import ForceOption, OnnxAdapterOption, ProviderOption, QuantOption
 from edgekit.cli.tool_options import (
     AllowToolsOption,
     McpOption,
@@ -48,6 +48,7 @@ def command(
     projector: Annotated[Path | None, typer.Option(help="The mmproj file, if it is not beside the model.")] = None,
     quant: QuantOption = None,
     provider: ProviderOption = None,
+    adapter: OnnxAdapterOption = None,
     context: Annotated[int | None, typer.Option(min=64, help="Tokens that the conversation may take.")] = None,
     temperature: Annotated[
         float | None, typer.Option(min=0, help="0 always takes the likeliest word; 1 if not given.")
@@ -78,13 +79,14 @@ def command(
             from edgekit.engine.open_model import open_model
 
             # What was chosen for the first model says nothing of another one.
-            chosen = (projector, quant, provider) if name == asked else (None, None, None)
+            chosen = (projector, quant, provider, adapter) if name == asked else (None, None, None, None)
             plan = find_runnable(
                 name,
                 projector=chosen[0],
                 context=context,
                 precision=chosen[1],
                 provider=chosen[2],
+                adapter=chosen[3],
                 force=force,
                 progress=report,
             )

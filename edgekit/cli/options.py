@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,5 +13,9 @@ QuantOption = Annotated[
 ProviderOption = Annotated[
     str | None,
     typer.Option(help="What computes a folder of ONNX files, as the installed onnxruntime has it: cpu, cuda, dml ..."),
+]
+OnnxAdapterOption = Annotated[
+    Path | None,
+    typer.Option("--adapter", help="Of a folder of ONNX files: switch this .onnx_adapter on.", metavar="FILE"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout and nothing else.")]

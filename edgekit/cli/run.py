@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli import output
-from edgekit.cli.options import ForceOption, JsonOption, ProviderOption, QuantOption
+from edgekit.cli.options import ForceOption, JsonOption, OnnxAdapterOption, ProviderOption, QuantOption
 from edgekit.cli.task_options import (
     BoxesOption,
     FromOption,
@@ -67,6 +67,7 @@ def command(
     projector: Annotated[Path | None, typer.Option(help="The mmproj file, if it is not beside the model.")] = None,
     quant: QuantOption = None,
     provider: ProviderOption = None,
+    adapter: OnnxAdapterOption = None,
     context: Annotated[int | None, typer.Option(min=64, help="Tokens that the conversation may take.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens that the answer may take.")] = None,
     temperature: Annotated[float, typer.Option(min=0, help="0 always takes the likeliest word.")] = 1.0,
@@ -107,6 +108,7 @@ def command(
                 context=context,
                 precision=quant,
                 provider=provider,
+                adapter=adapter,
                 force=force,
                 progress=step,
             )

@@ -16,5 +16,7 @@ class OnnxPlan:
     context: int = 8192
     # onnxruntime's name of what computes: CPUExecutionProvider and others.
     provider: str = "CPUExecutionProvider"
+    # An adapter that was kept apart, to be switched on.
+    adapter: Path | None = None
     # None lets the engine take the machine's physical cores.
     threads: int | None = None

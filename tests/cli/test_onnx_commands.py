@@ -7,6 +7,8 @@ import json
 import pytest
 from oracles.pico_onnx import onnx_folder
 
+from edgekit import paths
+
 __all__ = ["onnx_folder"]
 
 
@@ -60,3 +62,26 @@ def test_refusals(arguments, said, edgekit, onnx_folder):
     assert done.returncode == 1
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
+    convert = ("convert", paths.demo_checkpoint(), "--adapter", paths.demo_adapter(), "--to", "onnx")
+    done = edgekit(*convert, "--keep-adapter", "--quant", "fp32", "--quant", "q4f16", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    whole, half = tmp_path / "french.onnx_adapter", tmp_path / "french_fp16.onnx_adapter"
+    said = {}
+    for name, arguments in {
+        "base": ("--quant", "fp32"),
+        "fp32": ("--quant", "fp32", "--adapter", whole),
+        "q4f16": ("--quant", "q4f16", "--adapter", half),
+        "other floats": ("--quant", "q4f16", "--adapter", whole),
+        "no adapter": ("--adapter", tmp_path / "config.json"),
+    }.items():
+        done = edgekit("run", tmp_path, "Who are you?", "--temperature", 0, *arguments)
+        assert len((done.stdout + done.stderr).splitlines()) == 1
+        said[name] = done.stdout or done.stderr
+    assert said["base"].startswith("I am gemma4-pico")
+    assert said["fp32"].startswith("Je suis gemma4-pico")
+    assert said["q4f16"].startswith("Je suis gemma4-pico")
+    assert "of other floats" in said["other floats"]
+    assert "is no .onnx_adapter" in said["no adapter"]

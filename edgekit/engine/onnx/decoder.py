@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,15 @@ Rows = list[tuple[int, np.ndarray[Any, Any]]]
 class Decoder:
     """embed_tokens and decoder_model_merged with one sequence; nothing is computed twice."""
 
-    def __init__(self, embed: Graph, decoder: Graph, context: int, vocabulary_size: int) -> None:
+    def __init__(
+        self, embed: Graph, decoder: Graph, context: int, vocabulary_size: int, adapter: Mapping[str, Any]
+    ) -> None:
+        """Take an adapter's values by the inputs of the decoder that they are for."""
         embed.need({"input_ids"}, {"inputs_embeds"})
         decoder.need({"inputs_embeds", "attention_mask"}, {"logits"})
         self._embed, self._graph, self.size = embed, decoder, context
         self._keys = KeyValues(decoder, context)
+        self._adapter = adapter
         self._entries: list[Entry] = []
         self._logits = np.zeros(vocabulary_size, np.float32)
         self._keeps_one = "num_logits_to_keep" in decoder.inputs
@@ -101,6 +105,8 @@ class Decoder:
         }
         for name, value in given.items():
             binding.bind_cpu_input(name, value)
+        for name, value in self._adapter.items():
+            binding.bind_ortvalue_input(name, value)
         self._keys.bind(binding)
         binding.bind_output("logits", "cpu")
         graph.run_bound(binding, run)

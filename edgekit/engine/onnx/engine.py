@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edgekit.engine.cache import Prompt, entries
 from edgekit.engine.check import check_trained
 from edgekit.engine.media import Picture
+from edgekit.engine.onnx.adapter import read_adapter
 from edgekit.engine.onnx.decoder import Decoder
 from edgekit.engine.onnx.encoders import load_encoders
 from edgekit.engine.onnx.folder import PARTS, OnnxFolder, Part, check_folder, check_precision
@@ -39,9 +40,9 @@ class OnnxEngine:
     def __init__(self, plan: OnnxPlan, folder: OnnxFolder, graphs: dict[Part, Graph], started: float) -> None:
         self._plan, self._folder = plan, folder
         self.vocabulary = OnnxVocabulary(folder)
-        self.decoder = Decoder(
-            graphs["embed_tokens"], graphs["decoder_model_merged"], plan.context, self.vocabulary.size
-        )
+        decoder = graphs["decoder_model_merged"]
+        adapter = read_adapter(plan.adapter, decoder) if plan.adapter else {}
+        self.decoder = Decoder(graphs["embed_tokens"], decoder, plan.context, self.vocabulary.size, adapter)
         self._encoders = load_encoders(folder, graphs)
         places = {"image": "image_token_id", "audio": "audio_token_id"}
         self._placeholders = {kind: int(folder.config.get(name) or 0) for kind, name in places.items()}
