@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import threading
 import time
@@ -274,7 +275,8 @@ class Engine:
                             self.cache.stop.set()
                     return
 
-        threading.Thread(target=watch, name="edgekit-stop", daemon=True).start()
+        # threading.Thread would wait here until the thread has begun: milliseconds of the first word on a busy board.
+        _thread.start_new_thread(watch, ())
         try:
             yield
         finally:
