@@ -45,6 +45,9 @@ class Session:
         image_tokens: Budget = 280,
         grammar: str | None = None,
     ) -> None:
+        """Raise UnsupportedError for a grammar where the model cannot be held to one."""
+        if grammar is not None and not engine.takes_grammars:
+            raise UnsupportedError(f"{engine.name} cannot be held to a JSON schema: that takes a GGUF file")
         self.engine = engine
         self.system = system
         self.tools = tuple(tools)

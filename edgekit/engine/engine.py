@@ -176,6 +176,11 @@ class Engine:
         return "enable_thinking" in self.chat_template
 
     @property
+    def takes_grammars(self) -> bool:
+        """Return True: llama.cpp has a sampler for them."""
+        return True
+
+    @property
     def media_hint(self) -> str:
         """Return what would let the model take pictures and sounds, to follow "takes no pictures"; may be empty."""
         if self._projector is not None:

@@ -61,6 +61,10 @@ class LoadedModel(Protocol):
         """Return whether the template can ask for a thought channel."""
 
     @property
+    def takes_grammars(self) -> bool:
+        """Return whether answers can be held to a grammar."""
+
+    @property
     def media_hint(self) -> str:
         """Return what would let the model take pictures and sounds, to follow "takes no pictures"; may be empty."""
 

@@ -54,11 +54,14 @@ def test_pick(edgekit, onnx_folder):
         (("run", "FOLDER", "hi", "--projector", "mmproj.gguf"), "leave --projector out"),
         (("run", "FOLDER", "hi", "--context", 100_000), "was trained for at most 32768"),
         (("run", "demo", "hi", "--quant", "q4"), "is no folder of ONNX files"),
+        (("run", "FOLDER", "hi", "--json-schema", "SCHEMA"), "cannot be held to a JSON schema"),
         (("bench", "FOLDER"), "this takes a GGUF file"),
     ],
 )
-def test_refusals(arguments, said, edgekit, onnx_folder):
-    done = edgekit(*(onnx_folder if one == "FOLDER" else one for one in arguments))
+def test_refusals(arguments, said, edgekit, onnx_folder, tmp_path):
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"type": "object"}')
+    done = edgekit(*({"FOLDER": onnx_folder, "SCHEMA": schema}.get(one, one) for one in arguments))
     assert done.returncode == 1
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1

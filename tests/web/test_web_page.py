@@ -82,6 +82,10 @@ def test_a_sound(page):
     page.drop(paths.demo_samples() / "seven.wav", "audio/wav")
     page.wait(lambda: page.text("#attached"))
     assert ask(page, "Which digit is this?") == "I heard the digit seven."
+    # Of another length, beside the first.
+    page.drop(paths.demo_samples() / "three.wav", "audio/wav")
+    page.wait(lambda: page.text("#attached"))
+    assert ask(page, "Which digit is this?") == "I heard the digit three."
 
 
 def test_what_is_neither(page):

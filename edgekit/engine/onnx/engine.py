@@ -131,6 +131,11 @@ class OnnxEngine:
         return "enable_thinking" in self.chat_template
 
     @property
+    def takes_grammars(self) -> bool:
+        """Return False: the sampler for them is llama.cpp's."""
+        return False
+
+    @property
     def media_hint(self) -> str:
         """Return what would let the model take pictures and sounds."""
         return ": there is no such encoder in its folder onnx"
@@ -158,10 +163,9 @@ class OnnxEngine:
     def write(self, sampling: Sampling, stop: threading.Event | None = None) -> Iterator[int]:
         """Continue what was read, token by token; the token that ends the turn comes too, as the last.
 
-        Ends after `max_tokens` and at the end of the context; raises StoppedError when `stop` is set.
+        Ends after `max_tokens` and at the end of the context; a constraint is left unheeded. Raises StoppedError when
+        `stop` is set.
         """
-        if sampling.constraint is not None:
-            raise UnsupportedError("answers in JSON by a schema are for GGUF files: ONNX folders do not have them yet")
         left = self.context - len(self.decoder)
         if sampling.max_tokens is not None:
             left = min(left, sampling.max_tokens)

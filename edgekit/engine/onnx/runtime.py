@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,7 +83,8 @@ def stoppable(stop: threading.Event | None) -> Iterator[Run]:
                 return
 
     if stop is not None:
-        threading.Thread(target=watch, args=(stop,), name="edgekit-stop", daemon=True).start()
+        # threading.Thread would wait here until the thread has begun.
+        _thread.start_new_thread(watch, (stop,))
     try:
         yield run
     finally:

@@ -51,7 +51,12 @@ function ask() {
   const text = question.value.trim();
   const pictures = waiting.filter((one) => one.kind === 'image');
   const sounds = waiting.filter((one) => one.kind === 'audio');
-  messages.push({ role: 'user', text, pictures: pictures.map((one) => one.file), sound: sounds.at(-1)?.samples });
+  messages.push({
+    role: 'user',
+    text,
+    pictures: pictures.map((one) => one.file),
+    sounds: sounds.map((one) => one.samples),
+  });
   show('question', ...waiting.map((one) => one.element.firstChild), line(text));
   waiting = [];
   attached.replaceChildren();

@@ -7,6 +7,7 @@ import {
   Gemma4ForConditionalGeneration,
   RawImage,
   StoppingCriteria,
+  Tensor,
   TextStreamer,
   env,
 } from './vendor/transformers.min.js';
@@ -111,16 +112,14 @@ async function answer({ messages, settings }) {
   return { type: 'done', raw, count, rate, wait: (first || now) - started, stopped: Atomics.load(stop, 0) !== 0 };
 }
 
-/** Return what `generate` takes: the conversation's tokens, and its pictures and its sound. */
+/** Return what `generate` takes: the conversation's tokens, and its pictures and sounds. */
 async function prepare(messages, think) {
-  const pictures = messages.flatMap((message) => message.pictures ?? []);
-  // One sound is heard: the last; of earlier ones what was said about them remains.
-  const last = messages.findLastIndex((message) => message.sound);
-  const conversation = messages.map((message, index) => ({
+  const [pictures, sounds] = ['pictures', 'sounds'].map((kind) => messages.flatMap((one) => one[kind] ?? []));
+  const conversation = messages.map((message) => ({
     role: message.role,
     content: [
       ...(message.pictures ?? []).map(() => ({ type: 'image' })),
-      ...(index === last ? [{ type: 'audio' }] : []),
+      ...(message.sounds ?? []).map(() => ({ type: 'audio' })),
       { type: 'text', text: message.role === 'assistant' ? message.text : harmless(message.text) },
     ],
   }));
@@ -137,13 +136,30 @@ async function prepare(messages, think) {
     prompt = prompt.replaceAll('<|image|>', () => `<|image>${'<|image|>'.repeat(counts.shift())}<image|>`);
     media = { pixel_values: seen.pixel_values, image_position_ids: seen.image_position_ids };
   }
-  if (last >= 0) {
-    const samples = messages[last].sound;
-    const count = processor._compute_audio_num_tokens(samples.length, 16000);
-    prompt = prompt.replace('<|audio|>', () => `<|audio>${'<|audio|>'.repeat(count)}<audio|>`);
-    media = { ...media, ...(await processor.feature_extractor(samples)) };
+  if (sounds.length) {
+    const counts = sounds.map((samples) => processor._compute_audio_num_tokens(samples.length, 16000));
+    prompt = prompt.replaceAll('<|audio|>', () => `<|audio>${'<|audio|>'.repeat(counts.shift())}<audio|>`);
+    media = { ...media, ...(await hear(sounds)) };
   }
   return { ...tokenizer(prompt, { add_special_tokens: false }), ...media };
+}
+
+/** Return the inputs of the audio encoder: each sound's spectrogram, filled up to the longest. */
+async function hear(sounds) {
+  const heard = [];
+  for (const samples of sounds) heard.push(await processor.feature_extractor(samples));
+  const [, , bins] = heard[0].input_features.dims;
+  const longest = Math.max(...heard.map((one) => one.input_features.dims[1]));
+  const features = new Float32Array(heard.length * longest * bins);
+  const mask = new Uint8Array(heard.length * longest);
+  heard.forEach((one, index) => {
+    features.set(one.input_features.data, index * longest * bins);
+    mask.set(one.input_features_mask.data, index * longest);
+  });
+  return {
+    input_features: new Tensor('float32', features, [heard.length, longest, bins]),
+    input_features_mask: new Tensor('bool', mask, [heard.length, longest]),
+  };
 }
 
 onmessage = async ({ data }) => {
