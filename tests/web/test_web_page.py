@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 from oracles.browser import Browser, browser
@@ -181,3 +185,17 @@ def test_the_command(edgekit, tmp_path):
     (tmp_path / "made/index.html").unlink()
     refused = edgekit("run", tmp_path / "made", "--web")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
+
+
+def test_the_command_serves_until_ctrl_c(onnx_folder, environment):
+    write_page(onnx_folder, "gemma4-pico")
+    line = [sys.executable, "-m", "edgekit", "run", "--web", str(onnx_folder), "--port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+        url = process.stdout.readline().strip()
+        with urlopen(f"{url}config.json", timeout=30) as answer:
+            assert json.load(answer)["model_type"] == "gemma4"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in said
