@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from edgekit.fit.plan import Plan
 
 _POLL = 0.02
+# Tokens of a prompt that say how fast prompts are read; fewer are slower.
+_MEASURED = 64
 # Of a drafter, before it is judged.
 _TRIALS = 4
 
@@ -66,7 +68,7 @@ class Engine:
             self._resources.callback(self.cache.close)
             self._ways = self._make_ways(threads)
             self._states = SavedStates(self.cache, plan)
-            # Tokens a second of the last prompt.
+            # Tokens a second of the last long prompt.
             self._prefill_speed = 0.0
             self._projector = self._load_projector(threads, on_progress)
         except BaseException:
@@ -220,10 +222,13 @@ class Engine:
         started = time.perf_counter()
         with self.stopping(stop):
             yield from self.cache.read(prompt, done, partial(self.encode, stop=stop))
-        self._prefill_speed = (len(wanted) - done) / (time.perf_counter() - started)
+        if len(wanted) - done >= _MEASURED or not self._prefill_speed:
+            self._prefill_speed = (len(wanted) - done) / (time.perf_counter() - started)
 
-    def save_state(self, name: str) -> bool:
-        """Keep what was read under a conversation's name, where that is faster than reading again; returns whether."""
+    def save_state(self, name: str, prompt: Prompt) -> bool:
+        """Keep what was read of a prompt under a name, where that is faster than reading it again; returns whether."""
+        # A sliding window cannot be cut anywhere later: what does not belong to the prompt goes now.
+        self.cache.keep_common(entries(prompt))
         return self._states.save(name, self._prefill_speed)
 
     def load_state(self, name: str) -> bool:

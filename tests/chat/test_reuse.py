@@ -53,7 +53,7 @@ def fresh(q8_plan) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def used(q8_plan) -> Iterator[Engine]:
     with Engine.open(q8_plan) as engine, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edgekit.engine.saved_state._DISK_SPEED", 1e12)
+        patch.setattr("edgekit.engine.saved_state._disk_speed", lambda folder: 1e12)
         yield engine
 
 
@@ -88,7 +88,7 @@ class Conversation:
             self.session.think = not self.session.think
         if act == "reload":
             engine = self.session.engine
-            if engine.save_state("reuse"):
+            if engine.save_state("reuse", self.session.prompt(self.history)):
                 engine.cache.clear()
                 assert engine.load_state("reuse")
         self.history.append(self.question())
