@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from edgekit.chat.demo_model import DEMO_NAMES, demo_files
 from edgekit.convert.progress import Progress, silent
 from edgekit.engine.check import (
     check_context,
+    check_drafter,
     check_model,
     check_projector,
     embedding_length,
@@ -36,6 +38,7 @@ def find_plan(
     name: str,
     *,
     projector: Path | None = None,
+    drafter: Path | None = None,
     context: int | None = None,
     usual: int = _CONTEXT,
     media: bool = True,
@@ -47,10 +50,11 @@ def find_plan(
 
     `name` is a path to a GGUF (its projector `mmproj-*.gguf` is found beside it), `VARIANT:QUANTIZATION` as in
     `gemma-4-E2B-it:Q4_0` when it lies in the local Hugging Face cache, `demo` for the bundled model or `demo:french`
-    for it with its French adapter: both are converted on first use, which `progress` reports. Without a `context` it is
-    the `usual` one, or what the model was trained for if that is less; without `media` a projector is left out. With
-    `as_tuned` the settings are those that `edgekit bench --tune` found. Raises FileError or UnsupportedError with what
-    to do, and DoesNotFitError where the machine lacks the memory, unless by `force`.
+    for it with its French adapter: both are converted on first use, which `progress` reports. A `drafter` is the file
+    of the model's MTP drafter. Without a `context` it is the `usual` one, or what the model was trained for if that is
+    less; without `media` a projector is left out. With `as_tuned` the settings are those that `edgekit bench --tune`
+    found. Raises FileError or UnsupportedError with what to do, and DoesNotFitError where the machine lacks the memory,
+    unless by `force`.
     """
     found: Path | None = None
     if name in DEMO_NAMES:
@@ -63,10 +67,11 @@ def find_plan(
     context = context or min(usual, trained_context(header) or usual)
     check_context(header, context)
     projector = (projector or found or projector_beside(header)) if media else None
-    best = fit_file(header, check_projector(projector, header) if projector else None, machine, Needs(context))
+    beside = check_projector(projector, header) if projector else None
+    best = fit_file(header, beside, machine, Needs(context), check_drafter(drafter, header) if drafter else None)
     if not (best.fits or force):
         raise DoesNotFitError(_shortage(best))
-    plan = best.plan(threads=1 if header.bytes < _TINY else None)
+    plan = replace(best.plan(threads=1 if header.bytes < _TINY else None), drafter=drafter)
     return tuned(plan, header, machine) if as_tuned else plan
 
 

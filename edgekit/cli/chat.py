@@ -13,7 +13,7 @@ import typer
 
 from edgekit import paths
 from edgekit.cli import output
-from edgekit.cli.options import ForceOption
+from edgekit.cli.options import DrafterOption, ForceOption
 from edgekit.cli.tool_options import (
     AllowToolsOption,
     McpOption,
@@ -45,6 +45,7 @@ def command(
     image: Annotated[list[Path] | None, typer.Option(help="A picture for the first question; may be repeated.")] = None,
     audio: Annotated[list[Path] | None, typer.Option(help="A sound for the first question; may be repeated.")] = None,
     projector: Annotated[Path | None, typer.Option(help="The mmproj file, if it is not beside the model.")] = None,
+    drafter: DrafterOption = None,
     context: Annotated[int | None, typer.Option(min=64, help="Tokens that the conversation may take.")] = None,
     temperature: Annotated[
         float | None, typer.Option(min=0, help="0 always takes the likeliest word; 1 if not given.")
@@ -74,8 +75,8 @@ def command(
             from edgekit.chat.models import find_plan
             from edgekit.engine.engine import Engine
 
-            beside = projector if name == asked else None
-            plan = find_plan(name, projector=beside, context=context, force=force, progress=report)
+            eyes, helper = (projector, drafter) if name == asked else (None, None)
+            plan = find_plan(name, projector=eyes, drafter=helper, context=context, force=force, progress=report)
             engine = Engine.open(plan, lambda share: report(share, 1))
             return _session(engine, tools, saved, system, think, temperature)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli import output
-from edgekit.cli.options import ForceOption, JsonOption
+from edgekit.cli.options import DrafterOption, ForceOption, JsonOption
 from edgekit.cli.task_options import (
     BoxesOption,
     FromOption,
@@ -61,6 +61,7 @@ def command(
     allow_tools: AllowToolsOption = None,
     tool_timeout: ToolTimeoutOption = 60,
     projector: Annotated[Path | None, typer.Option(help="The mmproj file, if it is not beside the model.")] = None,
+    drafter: DrafterOption = None,
     context: Annotated[int | None, typer.Option(min=64, help="Tokens that the conversation may take.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens that the answer may take.")] = None,
     temperature: Annotated[float, typer.Option(min=0, help="0 always takes the likeliest word.")] = 1.0,
@@ -88,7 +89,7 @@ def command(
     with opened_tools(tool or (), mcp or ()) as tools:
         permission = permission_for(allow_tools, tools)
         with output.progress("Finding the model") as step:
-            plan = find_plan(model, projector=projector, context=context, force=force, progress=step)
+            plan = find_plan(model, projector=projector, drafter=drafter, context=context, force=force, progress=step)
         with output.progress("Loading") as step:
             engine = Engine.open(plan, lambda fraction: step(fraction, 1))
         with engine:
