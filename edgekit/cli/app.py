@@ -21,18 +21,21 @@ from edgekit.cli import (
     imatrix,
     inspect,
     modelfile,
+    models,
     output,
     pick,
     probe,
+    pull,
     run,
 )
 from edgekit.errors import EdgekitError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 # Command modules import nothing heavy at their top: `edgekit --help` starts at once.
-for module in (probe, pick, convert, imatrix, inspect, modelfile, run, chat, bench, doctor, demo):
+for module in (probe, pick, pull, convert, imatrix, inspect, modelfile, run, chat, bench, doctor, demo):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 app.add_typer(conversations.app, name="conversations")
+app.add_typer(models.app, name="models")
 
 
 def _version(asked: bool) -> None:
