@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from edgekit.catalog.find import files_of, find_variant, repos_of, split_name
@@ -111,9 +112,11 @@ def _projector(variant: Variant | None, listing: Listing, look: Look, asked: str
         return None
     for known in variant.projectors if variant else ():
         if asked.upper() in ("", known.quantization):
-            there = [file for file in look(known.repo).files if file.path == known.file]
-            if there:
-                return there[0]
+            # A repository that is gone must not keep the model away.
+            with suppress(FileError):
+                there = [file for file in look(known.repo).files if file.path == known.file]
+                if there:
+                    return there[0]
     own = _of_kind(listing, "projector")
     named = [file for file in own if asked.upper() in ("", quantization(file.path))]
     if asked and not named:

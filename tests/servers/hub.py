@@ -50,6 +50,8 @@ class Repo:
     gated: bool = False
     # LFS and Xet, as all large files; else the bytes are in git and come from the Hub itself.
     large: bool = True
+    # Sizes that the listing says instead of the true ones.
+    claims: dict[str, int] = field(default_factory=dict)
 
 
 class Hub:
@@ -75,9 +77,9 @@ class Hub:
         self.address = f"http://127.0.0.1:{self._hub.server_port}"
         self.cdn_address = f"http://127.0.0.1:{self._cdn.server_port}"
 
-    def add(self, repo: str, files: dict[str, bytes], **more: bool) -> Repo:
-        commit = hashlib.sha1(repr(sorted((name, len(data)) for name, data in files.items())).encode()).hexdigest()
-        self.repos[repo] = Repo(files, commit, **more)
+    def add(self, repo: str, files: dict[str, bytes], *, gated: bool = False, large: bool = True) -> Repo:
+        commit = hashlib.sha1(repr(sorted((name, _git(data)) for name, data in files.items())).encode()).hexdigest()
+        self.repos[repo] = Repo(files, commit, gated, large)
         return self.repos[repo]
 
     def close(self) -> None:
@@ -153,7 +155,7 @@ class _HubHandler(_Handler):
             # What the Hub says to anybody who is not logged in.
             self.answer(401, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"})
             return
-        siblings = [_sibling(path, data, large=repo.large) for path, data in repo.files.items()]
+        siblings = [_sibling(path, data, repo) for path, data in repo.files.items()]
         found = {"id": name, "modelId": name, "sha": repo.commit, "gated": repo.gated, "siblings": siblings}
         self.answer(200, {"Content-Type": "application/json"}, json.dumps(found).encode())
 
@@ -170,7 +172,7 @@ class _HubHandler(_Handler):
             self.answer(named, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to model is restricted."})
             return
         data = repo.files.get(asked[3])
-        if data is None or asked[2] != repo.commit:
+        if data is None or asked[2] not in (repo.commit, "main"):
             self.answer(404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": repo.commit})
             return
         said = {"X-Repo-Commit": repo.commit}
@@ -245,10 +247,11 @@ class _CdnHandler(_Handler):
             self.close_connection = True
 
 
-def _sibling(path: str, data: bytes, *, large: bool) -> dict[str, object]:
-    about: dict[str, object] = {"rfilename": path, "size": len(data), "blobId": _git(data)}
-    if large:
-        about["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 135}
+def _sibling(path: str, data: bytes, repo: Repo) -> dict[str, object]:
+    size = repo.claims.get(path, len(data))
+    about: dict[str, object] = {"rfilename": path, "size": size, "blobId": _git(data)}
+    if repo.large:
+        about["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": size, "pointerSize": 135}
     return about
 
 
