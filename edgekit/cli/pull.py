@@ -35,7 +35,7 @@ def command(
     """Download a model with its projector into the Hugging Face cache: resumed, checked, never twice."""
     if not model and quant:
         raise typer.BadParameter("say of which model", param_hint="--quant")
-    name, projector = _chosen(model, quant, projector)
+    name, projector = choose(model, quant, projector)
     wanted = find(name, quant, projector, drafter=drafter)
     if not json:
         show(wanted)
@@ -92,7 +92,7 @@ def download(wanted: Wanted) -> list[Pulled]:
         raise typer.Exit(1) from None
 
 
-def _chosen(model: str | None, quant: str, projector: str) -> tuple[str, str]:
+def choose(model: str | None, quant: str = "", projector: str = "") -> tuple[str, str]:
     """Return the name to look for and the projector: what suits this machine where neither name nor option says it."""
     from edgekit.catalog.find import find_variant, split_name
 
