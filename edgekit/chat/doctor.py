@@ -49,10 +49,8 @@ def diagnose(models: Sequence[Path] = ()) -> Diagnosis:
     machine = replace(probe(), backend_devices=backend_devices())
     found = machine_problems(this_host(), machine, machine.backend_devices, built_features())
     looked = dict(_named(models) if models else _downloaded())
-    findings = [
-        *map(Finding, (*found, *cache_problems())),
-        *(Finding(one, path) for path, its in looked.items() for one in its),
-    ]
+    of_files = (Finding(one, path) for path, its in looked.items() for one in its)
+    findings = [*map(Finding, (*found, *cache_problems())), *of_files]
     return Diagnosis(machine, tuple(looked), tuple(findings))
 
 
