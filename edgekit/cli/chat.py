@@ -13,6 +13,8 @@ import typer
 
 from edgekit import paths
 from edgekit.cli import output
+from edgekit.cli.completion import names_here
+from edgekit.cli.offer import offer_download
 from edgekit.cli.options import DrafterOption, ForceOption
 from edgekit.cli.tool_options import (
     AllowToolsOption,
@@ -38,7 +40,10 @@ _DEMO = "demo"
 def command(
     model: Annotated[
         str | None,
-        typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo (which it is if left out)."),
+        typer.Argument(
+            help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo (which it is if left out).",
+            autocompletion=names_here,
+        ),
     ] = None,
     system: Annotated[str | None, typer.Option(help="What the model should know and how it should answer.")] = None,
     think: Annotated[bool, typer.Option("--think", help="Let the model think before it answers.")] = False,
@@ -69,6 +74,8 @@ def command(
             "`edgekit chat` needs a terminal on stdin, stdout and stderr: "
             "use `edgekit run MODEL PROMPT` in pipes and scripts, or `edgekit chat --plain`"
         )
+
+    offer_download(asked)
 
     def opener(name: str) -> OpenSession:
         def open_session(report: OnProgress) -> Session:

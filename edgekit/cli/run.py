@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli import output
+from edgekit.cli.completion import names_here
 from edgekit.cli.options import DrafterOption, ForceOption, JsonOption
 from edgekit.cli.task_options import (
     BoxesOption,
@@ -40,7 +41,10 @@ if TYPE_CHECKING:
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo.", autocompletion=names_here),
+    ],
     prompt: Annotated[str | None, typer.Argument(help="The question; read from a pipe where it is left out.")] = None,
     image: Annotated[list[Path] | None, typer.Option(help="A picture to ask about; may be repeated.")] = None,
     audio: Annotated[list[Path] | None, typer.Option(help="A sound of up to 5 minutes; may be repeated.")] = None,
