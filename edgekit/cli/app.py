@@ -28,7 +28,7 @@ from edgekit.cli import (
 )
 from edgekit.errors import EdgekitError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 # Command modules import nothing heavy at their top: `edgekit --help` starts at once.
 for module in (probe, pick, convert, imatrix, inspect, modelfile, run, chat, bench, doctor, demo):
     app.command(module.__name__.rpartition(".")[2])(module.command)
