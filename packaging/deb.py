@@ -46,24 +46,18 @@ Description: Gemma 4 on the machine you already have
 """
 
 
-def build(target: Target, out: Path) -> Path:
-    """Make the package in `out`; returns its file."""
-    wheels = sorted(wheelhouse.build(target, out).glob("*.whl"))
-    return assemble(target, wheels, out)
-
-
-def assemble(target: Target, wheels: list[Path], out: Path) -> Path:
-    """Make the package of these wheels, edgekit's among them."""
+def build(target: Target, wheels: list[Path], out: Path) -> Path:
+    """Make the package of these wheels, edgekit's among them, in `out`; returns its file."""
     tree = ROOT / f"build/packages/deb-{target.debian}"
     shutil.rmtree(tree, ignore_errors=True)
     _environment(target, wheels, tree)
     _shared(tree)
-    version = f"{_version(wheels)}+py{PYTHON}"
+    version = f"{wheelhouse.version(wheels)}+py{PYTHON}"
     _control(tree, version, target)
     # Whoever built it: readable by all, owned by root.
     run("chmod", "-R", "u=rwX,go=rX", tree)
     package = out / f"edgekit_{version}_{target.debian}.deb"
-    run("dpkg-deb", "--root-owner-group", "-Zxz", "--build", tree, package, stdout=sys.stderr)
+    run("dpkg-deb", "--root-owner-group", "-Zzstd", "-z12", "--build", tree, package, stdout=sys.stderr)
     return package
 
 
@@ -118,10 +112,6 @@ def _packed(path: Path, data: bytes) -> None:
     path.write_bytes(gzip.compress(data, mtime=0))
 
 
-def _version(wheels: list[Path]) -> str:
-    return next(wheel.name.split("-")[1] for wheel in wheels if wheel.name.startswith("edgekit-"))
-
-
 def _control(tree: Path, version: str, target: Target) -> None:
     files = sorted(path for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
     size = sum(path.stat().st_size for path in files) // 1024
@@ -142,4 +132,5 @@ def _control(tree: Path, version: str, target: Target) -> None:
 
 if __name__ == "__main__":
     asked = parser(__doc__).parse_args()
-    print(build(TARGETS[asked.target], asked.out))
+    target = TARGETS[asked.target]
+    print(build(target, wheelhouse.found(target, asked.out), asked.out))

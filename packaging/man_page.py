@@ -5,7 +5,6 @@ Usage: python packaging/man_page.py > edgekit.1
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
@@ -20,8 +19,6 @@ _CODES = (("0", "done"), ("1", "could not; one line on stderr says why and what 
 
 def page() -> str:
     """Return the manual page in troff's man macros."""
-    # One width for every machine: Typer breaks lines where the terminal ends.
-    os.environ["COLUMNS"] = "10000"
     import typer
 
     from edgekit import __version__

@@ -26,10 +26,28 @@ def edgekit_wheel(out: Path) -> Path:
     return next(out.glob("edgekit-*.whl"))
 
 
+def folder_of(target: Target, out: Path) -> Path:
+    """Return the folder of wheels in `out`."""
+    return out / f"wheelhouse-{target.machine}-py{PYTHON}"
+
+
+def found(target: Target, out: Path) -> list[Path]:
+    """Return the wheels that `build` made in `out`; ends the program where it has not."""
+    wheels = sorted(folder_of(target, out).glob("*.whl"))
+    if not wheels:
+        sys.exit(f"no wheels in {folder_of(target, out)}: run packaging/wheelhouse.py --target {target.machine} first")
+    return wheels
+
+
+def version(wheels: list[Path]) -> str:
+    """Return the version of edgekit among these wheels."""
+    return next(wheel.name.split("-")[1] for wheel in wheels if wheel.name.startswith("edgekit-"))
+
+
 def build(target: Target, out: Path) -> Path:
     """Make the folder of wheels in `out`; returns it."""
     compiled = llama_cpp_wheel.build(target, out)
-    folder = out / f"wheelhouse-{target.machine}-py{PYTHON}"
+    folder = folder_of(target, out)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     own = edgekit_wheel(folder)
