@@ -19,6 +19,7 @@ from pathlib import Path
 import wheelhouse
 from targets import PYTHON, ROOT, TARGETS, Target, parser, run
 
+WORK = ROOT / "build/packages"
 _HOME = Path("usr/lib/edgekit")
 _SITE = _HOME / f"lib/python{PYTHON}/site-packages"
 _FILES = ROOT / "packaging/files"
@@ -48,7 +49,7 @@ Description: Gemma 4 on the machine you already have
 
 def build(target: Target, wheels: list[Path], out: Path) -> Path:
     """Make the package of these wheels, edgekit's among them, in `out`; returns its file."""
-    tree = ROOT / f"build/packages/deb-{target.debian}"
+    tree = WORK / f"deb-{target.debian}"
     shutil.rmtree(tree, ignore_errors=True)
     _environment(target, wheels, tree)
     _shared(tree)

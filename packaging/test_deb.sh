@@ -13,6 +13,7 @@ mkdir -p "$work"
 
 say() { printf '\n== %s\n' "$*"; }
 # Its own mounts and processes; with --net no network either, not even the loopback.
+# shellcheck disable=SC2016 # expanded inside
 inside() { unshare --mount --pid --fork "${apart[@]}" -- bash -c '
   mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs "$0/tmp"
   exec chroot "$0" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
@@ -59,6 +60,7 @@ as_user edgekit --version
 as_user /usr/lib/edgekit/bin/python3 -I -c '
 from edgekit.hardware.libraries import processor_library
 print("kernels:", processor_library().name)'
+# shellcheck disable=SC2016 # expanded inside
 as_user bash -c 'source /usr/share/bash-completion/completions/edgekit
   COMP_WORDS=(edgekit pi) COMP_CWORD=1; _edgekit_completion edgekit; echo "edgekit pi<Tab>: ${COMPREPLY[*]}"
   test "${COMPREPLY[*]}" = pick'
