@@ -11,7 +11,7 @@ demo: .venv/installed
 	$(BIN)/edgekit demo
 
 test: .venv/installed-tests .oracles/llama.cpp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # What CI runs beside the tests.
 check: lint types layers

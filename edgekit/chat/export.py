@@ -21,7 +21,7 @@ def export(saved: Saved, path: Path, *, thinking: bool = False) -> None:
     Raises FileError where the file is there already or cannot be written.
     """
     if path.exists():
-        raise FileError(f"{path} is there already: give another name")
+        raise FileError(f"give another name: there is a file {path} already")
     text = as_json_text(saved, thinking=thinking) if path.suffix.lower() == ".json" else as_markdown(saved, thinking)
     with WholeFile(path) as file:
         # Halves of letters, which names of files may hold, have no UTF-8.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,6 +23,7 @@ from edgekit.tui.chat_screen import ChatScreen
 from edgekit.tui.clipboard import copy_through_tmux
 from edgekit.tui.commands import COMMANDS
 from edgekit.tui.composer import Composer
+from edgekit.tui.ending import on_ending
 from edgekit.tui.gauges import Gauges, read_gauges
 from edgekit.tui.graphics import BLOCKS, Graphics
 from edgekit.tui.help import HelpScreen
@@ -37,8 +35,6 @@ from edgekit.tui.theme import THEMES
 
 # Seconds that leaving waits for native code: one batch of a large model on a small board.
 _PATIENCE = 5.0
-# Killed, or the terminal gone, which Windows has no signal for.
-_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class ChatApp(App[Exception]):
@@ -95,10 +91,7 @@ class ChatApp(App[Exception]):
 
     def on_mount(self) -> None:
         """Paint, then load."""
-        # Being killed must not leave a person with a terminal that is still in full-screen mode; not on Windows.
-        with suppress(NotImplementedError):
-            for number in _ENDING:
-                asyncio.get_running_loop().add_signal_handler(number, self.call_later, self.action_quit)
+        on_ending(partial(self.call_later, self.action_quit))
         self.set_keymap(self._chosen)
         self.push_screen(self.chat)
         self._load()

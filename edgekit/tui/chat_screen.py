@@ -308,9 +308,7 @@ class ChatScreen(Screen[None]):
         await self.turns.forget()
         self.past.leave_edit()
         await self.saving.begin()
-        conversation = self.query_one(Conversation)
-        await conversation.clear()
-        await conversation.add(self._welcome())
+        await self.query_one(Conversation).restart(self._welcome())
 
     def action_conversations(self) -> None:
         """List what was said before."""

@@ -15,13 +15,10 @@ _EARLIER = "what was said before is no longer shown; the model reads it all the 
 class Conversation(VerticalScroll):
     """Follows the end unless a person has scrolled up; comes back to it with the next question."""
 
-    def on_mount(self) -> None:
-        """Stay at the end."""
-        self.anchor()
-
     async def add(self, widget: Widget, *, follow: bool = False) -> None:
         """Append a message; `follow` returns to the end first."""
-        if follow:
+        # The welcome alone is read from its top, even where it is longer than the screen.
+        if follow or len(self.children) == 1:
             self.anchor()
         await self.mount(widget)
         if len(self.children) > _MOST:
@@ -38,3 +35,9 @@ class Conversation(VerticalScroll):
         """Take every message away."""
         await self.remove_children()
         self.anchor()
+
+    async def restart(self, welcome: Widget) -> None:
+        """Show nothing but the welcome."""
+        await self.remove_children()
+        self.anchor(False)
+        await self.mount(welcome)

@@ -67,7 +67,7 @@ class Past:
             self._saving.resume()
 
     async def _open(self, id: int, *, with_settings: bool) -> None:
-        saved = await self._saving.open(id)
+        saved, lines = await self._saving.open(id)
         await self._screen.turns.forget()
         self.edited = None
         if with_settings:
@@ -76,6 +76,8 @@ class Past:
         self._screen.history[:] = saved.messages
         problems = await self._restore(saved)
         await self.show()
+        for line in lines:
+            await self._screen.say(Notice(line), follow=True)
         for problem in problems:
             await self._screen.complain(EdgekitError(problem))
 

@@ -96,9 +96,10 @@ class Saving:
             await self._save(self._keeper.keep_state, state)
         self._held = True
 
-    async def open(self, id: int) -> Saved:
-        """Go on in a saved conversation; returns it, with a note in place of each medium that is gone."""
-        return await self.run(lambda _: self._keeper.open(id, self._lines.append))
+    async def open(self, id: int) -> tuple[Saved, list[str]]:
+        """Go on in a saved conversation; returns it, with a note for each medium that is gone, and a line on each."""
+        lines: list[str] = []
+        return await self.run(lambda _: self._keeper.open(id, lines.append)), lines
 
     def resume(self) -> None:
         """Save again: the composer shows what belongs to the conversation that was opened."""

@@ -21,7 +21,7 @@ _KEYS = (
     ("Ctrl+Q", "leaves"),
 )
 _TOY = (
-    "This is the bundled toy, gemma4-pico: it knows drawn shapes and spoken digits, little else. "
+    "gemma4-pico is a bundled toy: it knows drawn shapes and spoken digits. "
     "Press Ctrl+O for a sample picture and ask: What is in this picture?"
 )
 

@@ -120,7 +120,7 @@ def test_exports_markdown_and_overwrites_nothing(conversations, data):
     assert conversations("export", 2, "out.md").returncode == 0
     text = (data / "out.md").read_text()
     assert text.endswith("## You\n\nHello\n\n## Model\n\nHi.\n")
-    assert "out.md is there already" in assert_one_line_error(conversations("export", 1, "out.md"))
+    assert "there is a file out.md already" in assert_one_line_error(conversations("export", 1, "out.md"))
     assert (data / "out.md").read_text() == text
     assert_one_line_error(conversations("export", 1, "missing/out.md"))
 

@@ -40,7 +40,10 @@ async def test_an_answer_shows_thought_text_and_tool_call() -> None:
         events = [ThoughtPiece("hm"), TextPiece("A **red** "), TextPiece("circle <b> and List<int>")]
         for event in [*events, ToolCallPiece(ToolCall("weather", {"city": "Zürich", "days": [1, 2]})), _TURN]:
             await answer.feed(event)
-        await pilot.pause()
+        for _ in range(200):
+            if "[1, 2]" in app.text:
+                break
+            await pilot.pause(0.05)
         assert "reading" not in app.text
         for part in (
             "Thought for",
