@@ -3,7 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: demo test lint types layers check clean
+TARGET ?= $(shell uname -m)
+
+.PHONY: demo test lint types layers check packages wheelhouse deb single-folder clean
 
 demo: .venv/installed
 	$(BIN)/edgekit demo
@@ -41,5 +43,21 @@ layers: .venv/installed-tests
 .oracles/llama.cpp: requirements.lock tests/oracles/fetch.py | .venv/installed-tests
 	$(BIN)/python tests/oracles/fetch.py
 
+# packaging/README.md says what each needs and how long it takes. PYTHON is that of the system that they are for.
+packages:
+	$(PYTHON) packaging/source.py
+	$(MAKE) single-folder
+	$(MAKE) deb TARGET=x86_64
+	$(MAKE) deb TARGET=aarch64
+
+wheelhouse:
+	$(PYTHON) packaging/wheelhouse.py --target $(TARGET)
+
+deb: wheelhouse
+	$(PYTHON) packaging/deb.py --target $(TARGET)
+
+single-folder: wheelhouse
+	$(PYTHON) packaging/single_folder.py
+
 clean:
-	rm -rf .venv .oracles
+	rm -rf .venv .oracles build/packages dist
