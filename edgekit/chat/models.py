@@ -19,7 +19,8 @@ from edgekit.engine.check import (
     trained_context,
 )
 from edgekit.engine.file_fit import fit_file
-from edgekit.errors import DoesNotFitError, FileError
+from edgekit.engine.onnx.folder import is_onnx_folder
+from edgekit.errors import DoesNotFitError, FileError, UnsupportedError
 from edgekit.fit.file_pick import FilePick
 from edgekit.fit.measured import tuned
 from edgekit.fit.needs import Needs
@@ -61,6 +62,8 @@ def find_plan(
         model, found = here
     else:
         model = Path(name)
+        if is_onnx_folder(model):
+            raise UnsupportedError(f"{name} is a folder of ONNX files: this takes a GGUF file")
     header, machine = check_model(model), probe()
     context = context or min(usual, trained_context(header) or usual)
     check_context(header, context)
