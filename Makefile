@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
+TARGET ?= $(shell uname -m)
 NPM := .oracles/npm
 WEB := edgekit/web/vendor/pinned.txt
 
-.PHONY: demo test lint types layers check clean
+.PHONY: demo test lint types layers check packages wheelhouse deb single-folder clean
 
 demo: .venv/installed
 	$(BIN)/edgekit demo
@@ -55,5 +56,21 @@ $(NPM)/installed: tests/oracles/npm/package-lock.json
 $(WEB): tools/fetch_web.py | .venv/installed
 	$(BIN)/python tools/fetch_web.py
 
+# packaging/README.md says what each needs and how long it takes. PYTHON is that of the system that they are for.
+packages:
+	$(PYTHON) packaging/source.py
+	$(MAKE) single-folder
+	$(MAKE) deb TARGET=x86_64
+	$(MAKE) deb TARGET=aarch64
+
+wheelhouse:
+	$(PYTHON) packaging/wheelhouse.py --target $(TARGET)
+
+deb: wheelhouse
+	$(PYTHON) packaging/deb.py --target $(TARGET)
+
+single-folder: wheelhouse
+	$(PYTHON) packaging/single_folder.py
+
 clean:
-	rm -rf .venv .oracles
+	rm -rf .venv .oracles build/packages dist

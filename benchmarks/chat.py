@@ -33,7 +33,7 @@ from edgekit.chat.models import find_plan
 from edgekit.chat.session import Session
 from edgekit.convert.job import ConvertJob, convert
 from edgekit.engine.cache import entries
-from edgekit.engine.drafting import Drafting, Pace
+from edgekit.engine.drafting import Drafting, Pace, Way
 from edgekit.engine.engine import Engine
 from edgekit.engine.native import llama
 from edgekit.engine.sampling import Sampler, Sampling
@@ -238,7 +238,7 @@ def begin(engine: Engine) -> None:
 
 def drafting(engine: Engine, what: str, sampling: Sampling, repetitions: int) -> None:
     """Time writing with guesses, as chat decides on them, and without."""
-    engine._measured_pace = Pace("auto")
+    engine._ways = [Way(way.guesser, Pace("auto")) for way in engine._ways]
     sides: dict[str, Callable[[], float]] = {
         "guessing": lambda: written(engine, sampling, "auto"),
         "plain": lambda: written(engine, sampling, "never"),

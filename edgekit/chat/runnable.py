@@ -20,6 +20,7 @@ def find_runnable(
     name: str,
     *,
     projector: Path | None = None,
+    drafter: Path | None = None,
     context: int | None = None,
     precision: str | None = None,
     provider: str | None = None,
@@ -35,11 +36,13 @@ def find_runnable(
     if is_onnx_folder(Path(name)):
         if projector is not None:
             raise UnsupportedError(f"{name} is a folder of ONNX files with its encoders inside: leave --projector out")
+        if drafter is not None:
+            raise UnsupportedError(f"{name} is a folder of ONNX files, which take no drafter: leave --drafter out")
         plan = _find_folder(Path(name), context, precision, provider, force=force)
         return replace(plan, adapter=adapter)
     if (precision, provider, adapter) != (None, None, None):
         raise UnsupportedError(f"{name} is no folder of ONNX files: --quant, --provider and --adapter are for those")
-    return find_plan(name, projector=projector, context=context, force=force, progress=progress)
+    return find_plan(name, projector=projector, drafter=drafter, context=context, force=force, progress=progress)
 
 
 def _find_folder(

@@ -74,6 +74,11 @@ class Saved:
     state: State
 
 
+def state_name(id: int) -> str:
+    """Return the name under which the model keeps what it has read of a conversation."""
+    return f"conversation-{id}"
+
+
 def title_of(messages: Sequence[Message], draft: Draft | None = None) -> str:
     """Return what a conversation is called until somebody names it: the beginning of its first question."""
     question = next((message for message in messages if message.role == "user"), None)

@@ -95,6 +95,18 @@ class Session:
             think=self.think,
         )
 
+    def keep_state(self, name: str, messages: Sequence[Message]) -> bool:
+        """Keep under a name what the model has read of a conversation, where that pays; returns whether."""
+        try:
+            return self.engine.save_state(name, self.prompt(messages))
+        except EdgekitError:
+            # Its media are gone, or too much was said: it will be read again.
+            return False
+
+    def take_state(self, name: str) -> bool:
+        """Go on from what was kept under a name; returns whether there is something that this model can use."""
+        return self.engine.load_state(name)
+
     def turn_sampling(self) -> Sampling:
         """Return how the next answer's tokens are chosen."""
         if self.grammar is None:

@@ -14,7 +14,9 @@ import typer
 
 from edgekit import paths
 from edgekit.cli import output
-from edgekit.cli.options import ForceOption, OnnxAdapterOption, ProviderOption, QuantOption
+from edgekit.cli.completion import names_here
+from edgekit.cli.offer import offer_download
+from edgekit.cli.options import DrafterOption, ForceOption, OnnxAdapterOption, ProviderOption, QuantOption
 from edgekit.cli.tool_options import (
     AllowToolsOption,
     McpOption,
@@ -39,13 +41,17 @@ _DEMO = "demo"
 def command(
     model: Annotated[
         str | None,
-        typer.Argument(help="A .gguf file, an ONNX folder, a name such as gemma-4-E2B-it:Q4_0; demo if left out."),
+        typer.Argument(
+            help="A .gguf file, an ONNX folder, a name such as gemma-4-E2B-it:Q4_0; demo if left out.",
+            autocompletion=names_here,
+        ),
     ] = None,
     system: Annotated[str | None, typer.Option(help="What the model should know and how it should answer.")] = None,
     think: Annotated[bool, typer.Option("--think", help="Let the model think before it answers.")] = False,
     image: Annotated[list[Path] | None, typer.Option(help="A picture for the first question; may be repeated.")] = None,
     audio: Annotated[list[Path] | None, typer.Option(help="A sound for the first question; may be repeated.")] = None,
     projector: Annotated[Path | None, typer.Option(help="The mmproj file, if it is not beside the model.")] = None,
+    drafter: DrafterOption = None,
     quant: QuantOption = None,
     provider: ProviderOption = None,
     adapter: OnnxAdapterOption = None,
@@ -73,20 +79,23 @@ def command(
             "use `edgekit run MODEL PROMPT` in pipes and scripts, or `edgekit chat --plain`"
         )
 
+    offer_download(asked)
+
     def opener(name: str) -> OpenSession:
         def open_session(report: OnProgress) -> Session:
             from edgekit.chat.runnable import find_runnable
             from edgekit.engine.open_model import open_model
 
             # What was chosen for the first model says nothing of another one.
-            chosen = (projector, quant, provider, adapter) if name == asked else (None, None, None, None)
+            chosen = (projector, drafter, quant, provider, adapter) if name == asked else (None,) * 5
             plan = find_runnable(
                 name,
                 projector=chosen[0],
+                drafter=chosen[1],
                 context=context,
-                precision=chosen[1],
-                provider=chosen[2],
-                adapter=chosen[3],
+                precision=chosen[2],
+                provider=chosen[3],
+                adapter=chosen[4],
                 force=force,
                 progress=report,
             )

@@ -71,7 +71,7 @@ def command(
     if profiles:
         pick_view.show_profiles(json=json)
         return
-    machine = read_profile(profile) if profile is not None else _this_machine(measure=measure)
+    machine = read_profile(profile) if profile is not None else this_machine(measure=measure)
     asked = tuple(dict.fromkeys(["text", *(one.value for one in modality or [])]))
     if projector and not model:
         raise typer.BadParameter("a projector belongs to a --model", param_hint="--projector")
@@ -92,7 +92,8 @@ def command(
         pick_view.show(found, every=every, explain=explain)
 
 
-def _this_machine(*, measure: bool) -> Machine:
+def this_machine(*, measure: bool) -> Machine:
+    """Return this machine; `measure` times its memory and kernels, once, with a bar."""
     from edgekit.hardware.probe import probe
 
     if not measure:

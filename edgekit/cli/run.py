@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli import output
-from edgekit.cli.options import ForceOption, JsonOption, OnnxAdapterOption, ProviderOption, QuantOption
+from edgekit.cli.completion import names_here
+from edgekit.cli.options import (
+    DrafterOption,
+    ForceOption,
+    JsonOption,
+    OnnxAdapterOption,
+    ProviderOption,
+    QuantOption,
+)
 from edgekit.cli.task_options import (
     BoxesOption,
     FromOption,
@@ -43,7 +51,10 @@ if TYPE_CHECKING:
 
 def command(
     model: Annotated[
-        str, typer.Argument(help="A .gguf file, an ONNX folder, a name such as gemma-4-E2B-it:Q4_0, or demo.")
+        str,
+        typer.Argument(
+            help="A .gguf file, an ONNX folder, a name such as gemma-4-E2B-it:Q4_0, or demo.", autocompletion=names_here
+        ),
     ],
     prompt: Annotated[str | None, typer.Argument(help="The question; read from a pipe where it is left out.")] = None,
     image: Annotated[list[Path] | None, typer.Option(help="A picture to ask about; may be repeated.")] = None,
@@ -65,6 +76,7 @@ def command(
     allow_tools: AllowToolsOption = None,
     tool_timeout: ToolTimeoutOption = 60,
     projector: Annotated[Path | None, typer.Option(help="The mmproj file, if it is not beside the model.")] = None,
+    drafter: DrafterOption = None,
     quant: QuantOption = None,
     provider: ProviderOption = None,
     adapter: OnnxAdapterOption = None,
@@ -105,6 +117,7 @@ def command(
             plan = find_runnable(
                 model,
                 projector=projector,
+                drafter=drafter,
                 context=context,
                 precision=quant,
                 provider=provider,

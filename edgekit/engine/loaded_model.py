@@ -80,7 +80,7 @@ class LoadedModel(Protocol):
     def write(self, sampling: Sampling, stop: threading.Event | None = None) -> Iterator[int]:
         """Continue what was read, token by token; the token that ends the turn comes too, as the last."""
 
-    def save_state(self, name: str) -> bool:
+    def save_state(self, name: str, prompt: Prompt) -> bool:
         """Keep what was read under a conversation's name, where that is faster than reading again; returns whether."""
 
     def load_state(self, name: str) -> bool:

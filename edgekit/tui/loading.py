@@ -47,6 +47,7 @@ class Loading:
             return
         self._model.stop()
         await chat.turns.over()
+        chat.keep_state()
         former = await self._model.unload()
         try:
             await self._load(name, self._opener(name))

@@ -9,6 +9,7 @@ from onnx import TensorProto
 
 from edgekit.convert.gemma4.config import TextConfig
 from edgekit.convert.onnx.graph import MICROSOFT, Dimension, Graph
+from edgekit.convert.onnx.matrices import linear, norm
 from edgekit.convert.onnx.rotation import Rotation
 from edgekit.convert.onnx.tokens import Tokens
 from edgekit.convert.onnx.weights import Weights
@@ -110,13 +111,13 @@ class Attention:
         graph, head = self.graph, self.config.attention.head(layer)
         width = self.config.heads * head if name.endswith("q_norm") else self.config.attention.kv_width(layer)
         heads = graph.op("Reshape", [value, graph.whole([-1, width // head, head])])
-        return tokens.in_batches(graph.norm(heads, scale, self.config.rms_norm_eps, name), width)
+        return tokens.in_batches(norm(graph, heads, scale, self.config.rms_norm_eps, name), width)
 
     def _linear(self, layer: int, value: str, part: str) -> str:
         name = f"layers.{layer}.self_attn.{part}_proj.weight"
         plan = self.weights.plan(name, f"model.layers.{layer}.attn.{part}_proj.weight")
-        return self.graph.linear(
-            value, plan, self.graph.precision.body, f"/model/layers.{layer}/attn/{part}_proj/MatMul"
+        return linear(
+            self.graph, value, plan, self.graph.precision.body, f"/model/layers.{layer}/attn/{part}_proj/MatMul"
         )
 
     def _nothing(self, tokens: Tokens, width: int) -> str:

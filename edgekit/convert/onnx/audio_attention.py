@@ -10,6 +10,7 @@ from onnx import TensorProto
 
 from edgekit.convert.gemma4.audio import softplus
 from edgekit.convert.onnx.encoder import Encoder
+from edgekit.convert.onnx.matrices import linear
 from edgekit.convert.safetensors import Floats
 from edgekit.convert.section import Section
 
@@ -88,7 +89,7 @@ class AudioAttention:
         # It cannot do that in float16.
         single = graph.precision.encoders >= 16
         distances = graph.constant(self._distances(), np.float32 if single else None)
-        made = graph.linear(distances, plan, 32 if single else graph.precision.encoders, f"/{name}/MatMul")
+        made = linear(graph, distances, plan, 32 if single else graph.precision.encoders, f"/{name}/MatMul")
         return made if single else graph.singles(made)
 
     def _distances(self) -> Floats:

@@ -26,7 +26,7 @@ class DataFiles:
     """The data files of the graph at a path, in the naming of transformers.js: X.onnx_data, X.onnx_data_1, ..."""
 
     graph: Path
-    limit: int = LIMIT
+    limit: int = field(default_factory=lambda: LIMIT)
     sizes: list[int] = field(default_factory=list)
 
     def take(self, count: int) -> Place:

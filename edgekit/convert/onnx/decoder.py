@@ -12,6 +12,7 @@ from edgekit.convert.gemma4.config import TextConfig
 from edgekit.convert.names import EMBEDDINGS, HEAD
 from edgekit.convert.onnx.attention import Attention
 from edgekit.convert.onnx.graph import Dimension, Graph
+from edgekit.convert.onnx.matrices import linear, norm
 from edgekit.convert.onnx.rotation import Rotation, rotations
 from edgekit.convert.onnx.tokens import Tokens
 from edgekit.convert.onnx.weights import Weights
@@ -123,7 +124,7 @@ class _Decoder:
     def _logits(self, state: str, tokens: Tokens) -> None:
         graph, config = self.graph, self.config
         head = self.weights.plan(HEAD if HEAD in self.weights else EMBEDDINGS, "lm_head.weight")
-        found = graph.linear(self._norm(state, "norm"), head, graph.precision.embeddings, "/lm_head/MatMul")
+        found = linear(graph, self._norm(state, "norm"), head, graph.precision.embeddings, "/lm_head/MatMul")
         found = tokens.in_batches(graph.singles(found), head.height)
         if config.logit_softcap is not None:
             cap = graph.constant(config.logit_softcap, np.float32)
@@ -135,11 +136,11 @@ class _Decoder:
 
     def _linear(self, value: str, name: str, called: str | None = None) -> str:
         plan = self._plan(f"{name}.weight")
-        return self.graph.linear(value, plan, self.graph.precision.body, called or f"/model/{name}/MatMul")
+        return linear(self.graph, value, plan, self.graph.precision.body, called or f"/model/{name}/MatMul")
 
     def _norm(self, value: str, name: str) -> str:
         scale = self.graph.tensor(self._plan(f"{name}.weight"))
-        return self.graph.norm(value, scale, self.config.rms_norm_eps, f"/model/{name}")
+        return norm(self.graph, value, scale, self.config.rms_norm_eps, f"/model/{name}")
 
     def _plan(self, name: str) -> TensorPlan:
         return self.weights.plan(name, f"model.{name}")

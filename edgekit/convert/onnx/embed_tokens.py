@@ -10,6 +10,7 @@ import numpy as np
 from edgekit.convert.gemma4.config import TextConfig
 from edgekit.convert.names import EMBEDDINGS
 from edgekit.convert.onnx.graph import Graph
+from edgekit.convert.onnx.matrices import gather
 from edgekit.convert.onnx.weights import Weights
 
 PER_LAYER = "embed_tokens_per_layer.weight"
@@ -26,13 +27,13 @@ def build(graph: Graph, config: TextConfig, values: Mapping[str, Any], weights: 
     tokens = graph.input("input_ids", np.int64, ["batch_size", "sequence_length"])
     ids = _without_placeholders(graph, tokens, values)
     table = weights.plan(EMBEDDINGS, "model.embed_tokens.weight")
-    found = graph.gather(ids, table, graph.precision.embeddings, "/model/embed_tokens/Gather")
+    found = gather(graph, ids, table, graph.precision.embeddings, "/model/embed_tokens/Gather")
     scaled = _scaled(graph, found, config.hidden_size)
     graph.output("inputs_embeds", np.float32, ["batch_size", "sequence_length", config.hidden_size], scaled)
     if not config.per_layer_input:
         return
     table = weights.plan(PER_LAYER, "model.embed_tokens_per_layer.weight")
-    found = graph.gather(ids, table, graph.precision.per_layer, "/model/embed_tokens_per_layer/Gather")
+    found = gather(graph, ids, table, graph.precision.per_layer, "/model/embed_tokens_per_layer/Gather")
     scaled = _scaled(graph, found, config.per_layer_input)
     shape = [config.layers, config.per_layer_input]
     split = graph.op("Reshape", [scaled, graph.whole([0, 0, *shape])])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.convert.onnx.graph import Graph
+from edgekit.convert.onnx.matrices import linear, norm
 from edgekit.convert.onnx.weights import Weights
 
 
@@ -23,23 +24,23 @@ class Encoder:
         """Multiply rows with a matrix, whose input and output are clipped where the checkpoint has bounds."""
         clipped = self._clip(value, name, "input")
         plan = self.weights.plan(f"{self.prefix}{name}.weight")
-        made = self.graph.linear(clipped, plan, self.graph.precision.encoders, f"/{self.prefix}{name}/MatMul")
+        made = linear(self.graph, clipped, plan, self.graph.precision.encoders, f"/{self.prefix}{name}/MatMul")
         return self._clip(made, name, "output")
 
     def norm(self, value: str, name: str) -> str:
         """Divide by the root mean square of the last dimension, then multiply with the tensor of a name."""
         scale = self.graph.tensor(self.weights.plan(f"{self.prefix}{name}.weight"))
-        return self.graph.norm(value, scale, self.epsilon, f"/{self.prefix}{name}")
+        return norm(self.graph, value, scale, self.epsilon, f"/{self.prefix}{name}")
 
     def plain_norm(self, value: str, width: int, name: str) -> str:
         """Divide by the root mean square of the last dimension."""
-        return self.graph.norm(value, self.graph.constant(np.ones(width)), self.epsilon, f"/{self.prefix}{name}")
+        return norm(self.graph, value, self.graph.constant(np.ones(width)), self.epsilon, f"/{self.prefix}{name}")
 
     def into_text(self, value: str, width: int, name: str) -> str:
         """Return features of shape (tokens, width) as embeddings of the language model, in float32."""
-        normed = self.graph.norm(value, self.graph.constant(np.ones(width)), self.epsilon, f"/{name}/norm")
+        normed = norm(self.graph, value, self.graph.constant(np.ones(width)), self.epsilon, f"/{name}/norm")
         plan = self.weights.plan(f"{name}.embedding_projection.weight")
-        return self.graph.singles(self.graph.linear(normed, plan, self.graph.precision.encoders, f"/{name}/MatMul"))
+        return self.graph.singles(linear(self.graph, normed, plan, self.graph.precision.encoders, f"/{name}/MatMul"))
 
     def _clip(self, value: str, name: str, side: str) -> str:
         bounds = [f"{self.prefix}{name}.{side}_{end}" for end in ("min", "max")]

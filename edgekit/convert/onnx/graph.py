@@ -14,8 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edgekit import __version__
 from edgekit.convert.onnx.data_files import DataFiles, Place
 from edgekit.convert.onnx.encoding import Encoding
-from edgekit.convert.onnx.kept_adapter import factor_names
-from edgekit.convert.onnx.precision import Bits, Precision
+from edgekit.convert.onnx.precision import Precision
 from edgekit.convert.onnx.stored import Stored
 from edgekit.convert.plan import TensorPlan
 
@@ -124,6 +123,11 @@ class Graph:
         output.type.tensor_type.elem_type = _TYPES[np.dtype(self.precision.dtype)]
         return helper.make_graph(inside, inside[-1].name, [], [output])
 
+    def optional(self, name: str, shape: Sequence[Dimension], default: npt.NDArray[np.generic]) -> str:
+        """Declare an input that has a default."""
+        self._initializers[name] = numpy_helper.from_array(default, name)
+        return self.input(name, default.dtype, shape)
+
     def tensors(self, plan: TensorPlan, encoding: Encoding, start: int = 0, stop: int | None = None) -> list[str]:
         """Return rows of a tensor in an encoding: its values, and where they are quantized scales and zero points."""
         stop = plan.height if stop is None else stop
@@ -162,93 +166,6 @@ class Graph:
         model = helper.make_model(made, opset_imports=opsets, ir_version=_IR_VERSION)
         model.producer_name, model.producer_version = "edgekit", __version__
         return model
-
-    def linear(self, value: str, plan: TensorPlan, bits: Bits, name: str) -> str:
-        """Multiply rows of a value of shape (rows, width) with a matrix of shape (outputs, width)."""
-        encoding = Encoding(bits, self.precision.half)
-        made = [
-            self._multiply(value, plan, encoding, start, stop, name if not start else f"{name}_{start}")
-            for start, stop in self.parts(plan, encoding)
-        ]
-        whole = made[0] if len(made) == 1 else self.op("Concat", made, axis=-1)
-        if plan.weight is not None and plan.weight.name in self.kept:
-            self.kept_names[plan.weight.name] = plan.name
-            return self.op("Add", [whole, self._change(value, plan, name)])
-        return whole
-
-    def _change(self, value: str, plan: TensorPlan, name: str) -> str:
-        """Multiply with the factors of an adapter, which are of rank 0 where none is given."""
-        height, width = plan.shape
-        for factor, shape, rank in zip(factor_names(plan.name), ([width, 0], [0, height]), (1, 0), strict=True):
-            dimensions: list[Dimension] = list(shape)
-            dimensions[rank] = "adapter_rank"
-            self.input(factor, self.precision.dtype, dimensions)
-            self._initializers[factor] = numpy_helper.from_array(np.zeros(shape, self.precision.dtype), factor)
-        low, high = factor_names(plan.name)
-        return self.op("MatMul", [self.op("MatMul", [value, low], f"{name}_lora_A"), high], f"{name}_lora_B")
-
-    def _multiply(self, value: str, plan: TensorPlan, encoding: Encoding, start: int, stop: int, name: str) -> str:
-        tensors = self.tensors(plan, encoding, start, stop)
-        if not encoding.is_quantized:
-            return self.op("Gemm", [value, *tensors], name, transB=1)
-        return self.op(
-            f"{MICROSOFT}.MatMulNBits",
-            [value, *tensors],
-            name,
-            K=plan.shape[1],
-            N=stop - start,
-            bits=encoding.bits,
-            block_size=32,
-            # Activations in 8 bits, as llama.cpp has them: kernels for that are several times as fast.
-            accuracy_level=4,
-        )
-
-    def gather(self, ids: str, plan: TensorPlan, bits: Bits, name: str) -> str:
-        """Look rows of a table up, as float32."""
-        encoding = Encoding(bits, self.precision.half, blocked=False)
-        parts = self.parts(plan, encoding)
-        found = self._look_up(ids, plan, encoding, parts[0], name) if len(parts) == 1 else ""
-        for start, stop in parts if len(parts) > 1 else ():
-            # Of a table in parts, each looks up what is nearest to it, and the right one counts.
-            near = self.op(
-                "Clip", [self.op("Sub", [ids, self.whole(start)]), self.whole(0), self.whole(stop - start - 1)]
-            )
-            rows = self._look_up(near, plan, encoding, (start, stop), f"{name}_{start}")
-            if not start:
-                found = rows
-                continue
-            beyond = self.op("GreaterOrEqual", [ids, self.whole(start)])
-            found = self.op("Where", [self.op("Unsqueeze", [beyond, self.whole([-1])]), rows, found])
-        return found
-
-    def _look_up(self, ids: str, plan: TensorPlan, encoding: Encoding, part: tuple[int, int], name: str) -> str:
-        tensors = self.tensors(plan, encoding, *part)
-        if not encoding.is_quantized:
-            found = self.op("Gather", [tensors[0], ids], name, axis=0)
-            return self.op("Cast", [found], to=TensorProto.FLOAT) if encoding.bits == 16 else found
-        values, *others = tensors
-        found = self.op(
-            f"{MICROSOFT}.GatherBlockQuantized",
-            [values, ids, *others],
-            name,
-            bits=encoding.bits,
-            block_size=32,
-            gather_axis=0,
-            quantize_axis=1,
-        )
-        return self.singles(found)
-
-    def norm(self, value: str, scale: str, epsilon: float, name: str) -> str:
-        """Divide by the root mean square of the last dimension, then multiply with a scale."""
-        # In ONNX's own operators, which every runtime has; onnxruntime makes one kernel of them.
-        wide = self.singles(value)
-        square = self.op("Pow", [wide, self.constant(2, np.float32)], f"{name}/Pow")
-        mean = self.op("ReduceMean", [square, self.whole([-1])], f"{name}/ReduceMean", keepdims=1)
-        root = self.op(
-            "Sqrt", [self.op("Add", [mean, self.constant(epsilon, np.float32)], f"{name}/Add")], f"{name}/Sqrt"
-        )
-        normed = self.floats(self.op("Div", [wide, root], f"{name}/Div"))
-        return self.op("Mul", [normed, scale], f"{name}/Mul")
 
 
 def _external(name: str, dtype: npt.DTypeLike, shape: Sequence[int], place: Place) -> TensorProto:

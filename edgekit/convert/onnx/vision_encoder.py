@@ -9,6 +9,7 @@ from onnx import TensorProto
 
 from edgekit.convert.onnx.encoder import Encoder
 from edgekit.convert.onnx.graph import MICROSOFT, Graph
+from edgekit.convert.onnx.matrices import gather
 from edgekit.convert.onnx.precision import Bits
 from edgekit.convert.onnx.weights import Weights
 from edgekit.convert.plan import TensorPlan
@@ -88,7 +89,7 @@ class _Vision:
         numbers = graph.op("Add", [inside, graph.whole([0, count])])
         # Blocks of few bits save little here, and every patch needs its place.
         bits: Bits = 32 if graph.precision.encoders == 32 else 16
-        found = graph.gather(numbers, table, bits, f"/{_TABLE}/Gather")
+        found = gather(graph, numbers, table, bits, f"/{_TABLE}/Gather")
         both = graph.op("ReduceSum", [found, graph.whole([2])], keepdims=0)
         seen = graph.op(
             "Where", [graph.op("Unsqueeze", [real, graph.whole([-1])]), both, graph.constant(0.0, np.float32)]

@@ -179,7 +179,7 @@ class OnnxEngine:
                     return
                 self.decoder.append(token, run)
 
-    def save_state(self, name: str) -> bool:
+    def save_state(self, name: str, prompt: Prompt) -> bool:
         """Return False: reading again is what an ONNX folder does."""
         return False
 

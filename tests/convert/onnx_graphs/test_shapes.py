@@ -13,13 +13,14 @@ import torch
 import transformers
 from oracles.onnx_folder import Array, OnnxFolder
 from oracles.onnx_runtimes import genai, transformers_js
+from oracles.tiny_checkpoint import Shape, write
 
 from edgekit.convert.job import ConvertJob, convert
 from edgekit.errors import UnsupportedError
 
 Made = Callable[[str], Path]
-# E2B, E4B (no wider layers, nothing shared), 31B, 12B and a language model without towers, in small.
-NAMES = ["pico", "tiny", "half", "dense", "unified", "text-only"]
+# E2B twice, E4B, one that shares nothing, 31B, 12B and a language model without towers, in small.
+NAMES = ["pico", "tiny", "E4B", "half", "dense", "unified", "text-only"]
 # Longer than the sliding window; the answer ends beyond twice of it.
 LENGTH, COUNT = 90, 64
 END = [1, 6]
@@ -30,9 +31,11 @@ def pair(
     request: pytest.FixtureRequest, checkpoint: Made, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, OnnxFolder]:
     out = tmp_path_factory.mktemp("shape")
-    source = checkpoint(request.param)
-    convert(ConvertJob(source, out, quantizations=("fp32",), to="onnx", projector="none"))
-    return source, OnnxFolder(out)
+    # Its last layers share keys and values and are no wider than the others.
+    narrow = Shape(double_wide=False)
+    source = write(out / "E4B", narrow) if request.param == "E4B" else checkpoint(request.param)
+    convert(ConvertJob(source, out / "onnx", quantizations=("fp32",), to="onnx", projector="none"))
+    return source, OnnxFolder(out / "onnx")
 
 
 @torch.inference_mode()
