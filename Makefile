@@ -53,11 +53,11 @@ $(NPM)/installed: tests/oracles/npm/package-lock.json
 	@touch $@
 
 # The libraries of the page that chats in a browser; a wheel needs them, too.
-$(WEB): tools/fetch_web.py | .venv/installed
-	$(BIN)/python tools/fetch_web.py
+$(WEB): tools/fetch_web.py
+	$(PYTHON) tools/fetch_web.py
 
 # packaging/README.md says what each needs and how long it takes. PYTHON is that of the system that they are for.
-packages:
+packages: $(WEB)
 	$(PYTHON) packaging/source.py
 	$(MAKE) single-folder
 	$(MAKE) deb TARGET=x86_64
