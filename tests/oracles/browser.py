@@ -13,6 +13,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from needed import needed
+
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -122,9 +124,8 @@ class Browser:
 @contextmanager
 def browser(profile: Path, *flags: str) -> Iterator[Browser]:
     """Start chromedriver on a free port, and Chromium."""
-    process = subprocess.Popen(
-        ["chromedriver", "--port=0", "--log-level=SEVERE"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    command = [needed("chromedriver", "chromium chromium-driver"), "--port=0", "--log-level=SEVERE"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None
         line = next(line for line in process.stdout if "successfully on port" in line)

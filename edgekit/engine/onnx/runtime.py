@@ -102,7 +102,8 @@ class Graph:
         options.log_severity_level = _FATAL
         chosen = [provider] if provider == CPU else [provider, CPU]
         try:
-            self.session = library.InferenceSession(str(path), options, providers=chosen)
+            # Its own second try prints to stdout, and would hide that a provider does not work.
+            self.session = library.InferenceSession(str(path), options, providers=chosen, enable_fallback=0)
         # onnxruntime's exceptions have no common class of their own.
         except Exception as problem:
             raise FileError(f"onnxruntime does not load {path}: {_reason(problem)}") from None
