@@ -45,6 +45,11 @@ class Decoder:
         """Return the logits after the token computed last, float32, one for each token of the vocabulary."""
         return self._logits
 
+    @property
+    def cache_bytes(self) -> int:
+        """Return what keys and values take in memory now."""
+        return self._keys.bytes
+
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
