@@ -78,8 +78,8 @@ function progress() {
   };
 }
 
-// What people write must not end a turn or open a channel.
-const harmless = (text) => text.replaceAll('<|', '< |').replaceAll('|>', '| >');
+// What was written must not end a turn or open a channel: control tokens become words.
+const harmless = (text) => text.replace(/<(?=\||(?:bos|eos|pad|unk|mask)>)/g, '< ').replaceAll('|>', '| >');
 
 async function answer({ messages, settings }) {
   const started = performance.now();
@@ -120,7 +120,7 @@ async function prepare(messages, think) {
     content: [
       ...(message.pictures ?? []).map(() => ({ type: 'image' })),
       ...(message.sounds ?? []).map(() => ({ type: 'audio' })),
-      { type: 'text', text: message.role === 'assistant' ? message.text : harmless(message.text) },
+      { type: 'text', text: harmless(message.text) },
     ],
   }));
   let prompt = tokenizer.apply_chat_template(conversation, {
