@@ -94,6 +94,9 @@ def command(
     lmstudio: Annotated[
         bool, typer.Option("--lmstudio", help="Then link the files into the folder where LM Studio looks for models.")
     ] = False,
+    web: Annotated[
+        bool, typer.Option("--web", help="Then write a page beside the ONNX graphs that chats in a browser.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show the sizes, write nothing.")
     ] = False,
@@ -150,7 +153,7 @@ def command(
         job = replace(job, split_size=convert_options.size(split_size, "--split-size"))
     if memory is not None:
         job = replace(job, memory=convert_options.size(memory, "--memory"))
-    after = Afterwards(verify, tuple(ask or ()), ollama, lmstudio)
+    after = Afterwards(verify, tuple(ask or ()), ollama, lmstudio, web)
     after.check(job)
     with orderly_termination(), output.progress("Converting", in_bytes=True) as step:
         shown = ConvertProgress(step)

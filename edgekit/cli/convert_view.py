@@ -42,7 +42,7 @@ def _next(outputs: Sequence[Output]) -> str:
     made = outputs[0]
     if made.kind == "onnx":
         folder = shlex.quote(str(outputs[-1].path.parent))
-        return f"load {folder} with onnxruntime, onnxruntime-genai or transformers.js"
+        return f'edgekit run {folder} "Who are you?", or load it with onnxruntime-genai or transformers.js'
     if made.kind == "checkpoint":
         return f"edgekit convert {shlex.quote(str(made.path.parent))}, or load that folder in vLLM, MLX or transformers"
     if made.kind == "drafter":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def transformers_js(
     if media:
         asked["media"] = {name: _tensor(np.asarray(value)) for name, value in media.items()}
     done = subprocess.run(
-        ["node", HERE / "npm" / "generate.mjs", MODULES],
+        [Path(sys.executable).with_name("node"), HERE / "npm" / "generate.mjs", MODULES],
         input=json.dumps(asked),
         capture_output=True,
         text=True,
