@@ -1,10 +1,11 @@
 """The ONNX graphs of a full-size E2B: what making them takes, and how fast onnxruntime answers beside llama.cpp.
 
-Usage: python benchmarks/onnx_graphs.py FOLDER [--small] [--rounds N] [--keep]
+Usage: python benchmarks/onnx_graphs.py FOLDER [--small] [--rounds N] [--threads N] [--keep]
 
 The checkpoint of noise in FOLDER (E2B: 9.3 GB) is made where it is missing and stays. It becomes q4 graphs and a Q4_0
 GGUF (7 GB together) within the usual budget of 1 GB of memory; then both answer in turns, on the same number of
-threads. Wants a quiet machine for the rates; the ratio of turns is fair on a busy one.
+threads. Wants a quiet machine: llama.cpp's threads wait for each other after every operation, and beside other programs
+that takes most of its time; `--threads 1` does not wait.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a reduced shape, a minute in all")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--keep", action="store_true", help="leave what was converted, and take it where it is there")
+    parser.add_argument("--threads", type=int, help="all cores unless given; one, where other programs run")
     asked = parser.parse_args()
     shape = next(one.shape for one in variants() if one.name == "E2B")
     checkpoint, work = asked.folder / ("small" if asked.small else "E2B"), asked.folder / "onnx-work"
@@ -112,7 +114,7 @@ def main() -> None:
             converted(checkpoint, onnx, "--to", "onnx", "--quant", "q4")
         if not list(gguf.glob("*.gguf")):
             converted(checkpoint, gguf, "--quant", "Q4_0")
-        threads = probe().processor.physical_cores
+        threads = asked.threads or probe().processor.physical_cores
         steps = {"onnxruntime": onnx_step(onnx, threads), "llama.cpp": llama_step(next(gguf.glob("*.gguf")), threads)}
         rates: dict[str, list[float]] = {name: [] for name in steps}
         for _ in range(asked.rounds):

@@ -63,7 +63,7 @@ def test_a_disk_that_fills_up_at_any_size_ends_in_one_line(to: str, forks: Forks
     convert = ("convert", paths.demo_checkpoint(), *FORMS[to], "--out")
     assert forks.run(*convert, tmp_path).code == 0
     # A file takes whole pages.
-    need = sum(-(-path.stat().st_size // PAGE) for path in tmp_path.iterdir()) * PAGE
+    need = sum(-(-path.stat().st_size // PAGE) for path in tmp_path.rglob("*") if path.is_file()) * PAGE
     sizes = [0, PAGE, *(need * share // 8 // PAGE * PAGE for share in range(1, 8)), need - PAGE]
     assert len(sizes) == 10
     for left in sizes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,9 +57,7 @@ def test_tokens_of_all_runtimes(pair: tuple[Path, OnnxFolder]) -> None:
     folder.forget()
     assert np.abs(folder.logits([*ids, *found]) - theirs).max() < 1e-3
     assert transformers_js(folder.folder, ids, COUNT) == found
-    if sys.version_info >= (3, 11):
-        # There are no wheels for older ones.
-        assert genai(folder.folder, ids, COUNT) == found
+    assert genai(folder.folder, ids, COUNT) == found
 
 
 @pytest.mark.parametrize("name", ["experts", "drafter", "unified-drafter", "gemma3", "gemma3n"])
