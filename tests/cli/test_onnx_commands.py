@@ -67,6 +67,7 @@ def test_refusals(arguments, said, edgekit, onnx_folder, tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.usefixtures("onnx_folder")
 def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
     convert = ("convert", paths.demo_checkpoint(), "--adapter", paths.demo_adapter(), "--to", "onnx")
     done = edgekit(*convert, "--keep-adapter", "--quant", "fp32", "--quant", "q4f16", "--out", tmp_path)

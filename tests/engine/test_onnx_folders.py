@@ -50,6 +50,12 @@ def test_providers():
         find_provider("abacus")
 
 
+def test_an_older_onnxruntime(onnx_folder, monkeypatch):
+    monkeypatch.setattr("onnxruntime.__version__", "1.23.2")
+    with pytest.raises(UnsupportedError, match=r"onnxruntime 1\.23\.2 cannot compute .* 1\.30 or newer"):
+        open_and_read(onnx_folder)
+
+
 @pytest.mark.parametrize(
     ("name", "spoil"),
     [

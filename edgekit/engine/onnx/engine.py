@@ -16,7 +16,7 @@ from edgekit.engine.onnx.adapter import read_adapter
 from edgekit.engine.onnx.decoder import Decoder
 from edgekit.engine.onnx.encoders import load_encoders
 from edgekit.engine.onnx.folder import PARTS, OnnxFolder, Part, check_folder, check_precision
-from edgekit.engine.onnx.runtime import Graph, Run, stoppable
+from edgekit.engine.onnx.runtime import Graph, Run, check_version, stoppable
 from edgekit.engine.onnx.sampling import LogitsSampler
 from edgekit.engine.onnx.template import chat_template
 from edgekit.engine.onnx.vocabulary import OnnxVocabulary
@@ -59,6 +59,8 @@ class OnnxEngine:
         folder = check_folder(plan.model)
         check_precision(folder, plan.precision)
         check_trained(folder.path.name, folder.trained_context, plan.context)
+        if folder.text_config.get("num_kv_shared_layers"):
+            check_version()
         files = {part: path for part in PARTS if (path := folder.find(part, plan.precision))}
         graphs: dict[Part, Graph] = {}
         for number, (part, path) in enumerate(files.items(), 1):

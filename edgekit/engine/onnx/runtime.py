@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ _ENDING = "ExecutionProvider"
 # Only what ends the process; what goes wrong comes as an exception, too.
 _FATAL = 4
 _POLL = 0.02
+_SHARES_KEYS = (1, 30)
 _TYPES: dict[str, Any] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -38,6 +40,16 @@ def onnxruntime() -> Any:  # noqa: ANN401 - its native part has no types
         ) from None
     library.set_default_logger_severity(_FATAL)
     return library
+
+
+def check_version() -> None:
+    """Raise UnsupportedError where onnxruntime's attention cannot share keys and values between layers yet."""
+    version = str(onnxruntime().__version__)
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _SHARES_KEYS:
+        wanted = ".".join(map(str, _SHARES_KEYS))
+        raise UnsupportedError(
+            f"onnxruntime {version} cannot compute this model: it takes {wanted} or newer, which wants Python 3.11"
+        )
 
 
 def find_provider(name: str | None) -> str:
