@@ -18,7 +18,7 @@ from edgekit import paths
 from edgekit.convert.job import ConvertJob, ConvertResult, convert
 from edgekit.convert.onnx import data_files
 from edgekit.convert.onnx.precision import PRECISIONS
-from edgekit.errors import DoesNotFitError
+from edgekit.errors import DoesNotFitError, FileError
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 ALL = tuple(PRECISIONS)
@@ -81,6 +81,13 @@ def test_large_tensors_are_cut_so_that_each_part_fits(
         cut, whole = OnnxFolder(tmp_path, precision), OnnxFolder(folder, precision)
         assert np.abs(cut.logits(IDS) - whole.logits(IDS)).max() < 1e-4
         assert transformers_js(tmp_path, IDS, 8, precision) == whole.greedy(IDS, 8, END)
+
+
+def test_other_graphs_in_the_folder_are_not_mixed_with(tmp_path: Path) -> None:
+    made(tmp_path, "fp32", "q4")
+    made(tmp_path, "fp32", "q4")
+    with pytest.raises(FileError, match=r"q4\.onnx: name every --quant at once"):
+        made(tmp_path, "fp32")
 
 
 def test_too_little_memory_leaves_nothing_behind(tmp_path: Path) -> None:
