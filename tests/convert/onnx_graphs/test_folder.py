@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from oracles.onnx_folder import OnnxFolder
-from oracles.onnx_runtimes import transformers_js
+from oracles.onnx_runtimes import genai, transformers_js
 
 from edgekit import paths
 from edgekit.convert.job import ConvertJob, ConvertResult, convert
@@ -63,6 +63,12 @@ def test_onnxruntime_loads_every_graph_without_a_warning(folder: Path) -> None:
 def test_transformers_js_says_the_same_in_every_precision(precision: str, folder: Path) -> None:
     wanted = OnnxFolder(folder, precision).greedy(IDS, 8, END)
     assert transformers_js(folder, IDS, 8, precision) == wanted
+
+
+@pytest.mark.parametrize("precision", ["int8", "q4", "q4f16"])
+def test_genai_says_the_same_in_the_first_precision(precision: str, tmp_path: Path) -> None:
+    made(tmp_path, precision)
+    assert genai(tmp_path, IDS, 8) == OnnxFolder(tmp_path, precision).greedy(IDS, 8, END)
 
 
 def test_large_tensors_are_cut_so_that_each_part_fits(
