@@ -23,6 +23,7 @@ from edgekit.convert.memory import DEFAULT_BUDGET, CallersMemory, budget, peak_m
 from edgekit.convert.merged_checkpoint import MergedCheckpoint
 from edgekit.convert.merging import Merging
 from edgekit.convert.mixture import check_quantization
+from edgekit.convert.model import NO_TEMPLATE
 from edgekit.convert.modelfile import Modelfile
 from edgekit.convert.models import open_model
 from edgekit.convert.ollama import dialect, sampling
@@ -40,7 +41,6 @@ from edgekit.errors import FileError, UnsupportedError
 if TYPE_CHECKING:
     from edgekit.convert.onnx.conversion import OnnxConversion
 
-_NO_TEMPLATE = "no chat template: chat and run will refuse this file; copy chat_template.jinja from the base model"
 _NO_EXPERTS = "MXFP4_MOE stores experts so and all else as Q8_0: this model has no experts, a smaller one is Q4_K_M"
 _TOO_LARGE = "{name} has values above 65504, which F16 writes as infinity: choose BF16 instead"
 
@@ -176,7 +176,7 @@ class _Conversion:
         self.modelfile = self._modelfile(self._metadata["text"]) if self.model.kind == "text" else None
         self.warnings = list(self.model.warnings)
         if self.model.kind == "text" and not self.model.has_template:
-            self.warnings.append(_NO_TEMPLATE)
+            self.warnings.append(NO_TEMPLATE)
         if any(_is_mxfp4_without_experts(target) for target in self._targets()):
             self.warnings.append(_NO_EXPERTS)
         check_replaceable([output.path for output in self.plan()])

@@ -14,6 +14,9 @@ from edgekit.convert.mixture import PROJECTOR_QUANTIZATIONS, check_quantization
 from edgekit.convert.plan import TensorPlan
 from edgekit.errors import UnsupportedError
 
+# What the files of a model without a template lack.
+NO_TEMPLATE = "no chat template: chat and run will refuse this file; copy chat_template.jinja from the base model"
+
 
 class Model(ABC):
     """A checkpoint as tensors to write, in one file or two, and the metadata that goes with them."""

@@ -14,6 +14,7 @@ from edgekit.convert.companions import CONFIG, companions
 from edgekit.convert.folder import check_replaceable, output_folder
 from edgekit.convert.gemma4.model import Gemma4
 from edgekit.convert.merging import Merging
+from edgekit.convert.model import NO_TEMPLATE
 from edgekit.convert.models import open_model
 from edgekit.convert.names import EMBEDDINGS
 from edgekit.convert.onnx import configs
@@ -25,7 +26,7 @@ from edgekit.convert.onnx.weights import Weights
 from edgekit.convert.output import Output
 from edgekit.convert.progress import Progress
 from edgekit.convert.whole_file import whole_files
-from edgekit.errors import UnsupportedError
+from edgekit.errors import FileError, UnsupportedError
 
 _GENERATION = "generation_config.json"
 _GENAI = "genai_config.json"
@@ -59,7 +60,7 @@ class OnnxConversion:
         self._precisions = [PRECISIONS[name] for name in dict.fromkeys(map(check_precision, precisions))]
         adapters.prepare(checkpoint)
         self._model = _checked(checkpoint)
-        self.warnings: list[str] = []
+        self.warnings = [*self._model.warnings, *(() if self._model.has_template else (NO_TEMPLATE,))]
         weights = Weights(checkpoint)
         unused = dict(self._model.shared_kv)
         changes = adapters.deltas(checkpoint.weights, unused)
@@ -73,6 +74,7 @@ class OnnxConversion:
         self.merging = Merging(merged, unused, [*kept.ledger(), *adapters.refused])
         self._settings = self._adapter_files(kept) | self._beside(weights.plan(EMBEDDINGS).height)
         check_replaceable([output.path for output in self.plan()])
+        self._check_folder()
 
     @property
     def tensors(self) -> int:
@@ -114,6 +116,16 @@ class OnnxConversion:
             self._checkpoint.check_unchanged()
             self._adapters.check_unchanged()
         return [replace(output, sha256=digests[output.path]) for output in plan]
+
+    def _check_folder(self) -> None:
+        """Raise FileError where graphs would stay that config.json no longer counts, or of another model."""
+        folder, mine = self._out / "onnx", {output.path for output in self.plan()}
+        found = sorted(folder.glob("*.onnx*")) if folder.is_dir() else []
+        others = [path.name for path in found if path not in mine and not path.name.startswith(".")]
+        if others:
+            raise FileError(
+                f"{folder} holds other graphs, such as {others[0]}: name every --quant at once, or choose another --out"
+            )
 
     def _wants_encoders(self, projector: str) -> bool:
         model = self._model

@@ -12,7 +12,7 @@ from edgekit.convert.gemma4.config import TextConfig
 from edgekit.convert.names import EMBEDDINGS, HEAD
 from edgekit.convert.onnx.attention import Attention
 from edgekit.convert.onnx.graph import Dimension, Graph
-from edgekit.convert.onnx.matrices import linear, norm
+from edgekit.convert.onnx.matrices import linear, norm, single_norm
 from edgekit.convert.onnx.rotation import Rotation, rotations
 from edgekit.convert.onnx.tokens import Tokens
 from edgekit.convert.onnx.weights import Weights
@@ -65,7 +65,8 @@ class _Decoder:
         looked_up = graph.input("per_layer_inputs", np.float32, shape) if config.per_layer_input else None
         mask = graph.input("attention_mask", np.int64, ["batch_size", "total_sequence_length"])
         kept = graph.input(KEPT, np.int64, [])
-        state = graph.op("Reshape", [graph.floats(embeddings), graph.whole([-1, config.hidden_size])])
+        # In float32 from here to the logits, whatever the graph computes with: what layers add up outgrows float16.
+        state = graph.op("Reshape", [embeddings, graph.whole([-1, config.hidden_size])])
         tokens = Tokens.all(graph, embeddings)
         per_layer = self._per_layer(state, looked_up) if looked_up else None
         attention = Attention(graph, config, self.weights, mask)
@@ -90,9 +91,13 @@ class _Decoder:
         """Return each layer's own embeddings, of shape (tokens, layers * width)."""
         graph, config = self.graph, self.config
         heads = graph.whole([-1, config.layers, config.per_layer_input])
-        projected = self._linear(state, "per_layer_model_projection", "/model/per_layer_projection/MatMul")
+        projected = self._linear(
+            graph.floats(state), "per_layer_model_projection", "/model/per_layer_projection/MatMul"
+        )
         projected = graph.op("Mul", [projected, graph.constant(config.hidden_size**-0.5)])
-        normed = self._norm(graph.op("Reshape", [projected, heads]), "per_layer_projection_norm")
+        scale = graph.tensor(self._plan("per_layer_projection_norm.weight"))
+        projected = graph.op("Reshape", [projected, heads])
+        normed = norm(graph, projected, scale, config.rms_norm_eps, "/model/per_layer_projection_norm")
         both = graph.op("Add", [normed, graph.op("Reshape", [graph.floats(looked_up), heads])])
         both = graph.op("Mul", [both, graph.constant(2**-0.5)])
         return graph.op("Reshape", [both, graph.whole([-1, config.layers * config.per_layer_input])])
@@ -101,30 +106,36 @@ class _Decoder:
         self, layer: int, state: str, per_layer: str | None, attention: Attention, tokens: Tokens, rotation: Rotation
     ) -> str:
         graph, inside = self.graph, f"layers.{layer}."
-        normed = self._norm(state, f"{inside}input_layernorm")
+        normed = graph.floats(self._norm(state, f"{inside}input_layernorm"))
         found = attention.layer(layer, normed, tokens, rotation)
-        state = graph.op("Add", [state, self._norm(found, f"{inside}post_attention_layernorm")])
-        normed = self._norm(state, f"{inside}pre_feedforward_layernorm")
+        found = self._norm(graph.singles(found), f"{inside}post_attention_layernorm")
+        state = graph.op("Add", [state, found])
+        normed = graph.floats(self._norm(state, f"{inside}pre_feedforward_layernorm"))
         gate = self._gelu(self._linear(normed, f"{inside}mlp.gate_proj"))
         wide = graph.op("Mul", [gate, self._linear(normed, f"{inside}mlp.up_proj")])
-        found = self._norm(self._linear(wide, f"{inside}mlp.down_proj"), f"{inside}post_feedforward_layernorm")
+        found = graph.singles(self._linear(wide, f"{inside}mlp.down_proj"))
+        found = self._norm(found, f"{inside}post_feedforward_layernorm")
         state = graph.op("Add", [state, found])
         if per_layer is not None:
             state = graph.op("Add", [state, self._own_embedding(layer, state, per_layer)])
-        return graph.op("Mul", [state, graph.tensor(self._plan(f"{inside}layer_scalar"))])
+        return graph.op("Mul", [state, graph.tensor(self._plan(f"{inside}layer_scalar"), single=True)])
 
     def _own_embedding(self, layer: int, state: str, per_layer: str) -> str:
         graph, inside, width = self.graph, f"layers.{layer}.", self.config.per_layer_input
         ends = [graph.whole([layer * width]), graph.whole([(layer + 1) * width])]
         own = graph.op("Slice", [per_layer, *ends, graph.whole([1])])
-        gate = self._gelu(self._linear(state, f"{inside}per_layer_input_gate"))
-        found = self._linear(graph.op("Mul", [gate, own]), f"{inside}per_layer_projection")
+        # The state as it is, not divided by its size, may be too large for float16.
+        gate = self._gelu(self._linear(state, f"{inside}per_layer_input_gate", single=True))
+        wide = graph.op("Mul", [gate, graph.singles(own)])
+        found = self._linear(wide, f"{inside}per_layer_projection", single=True)
         return self._norm(found, f"{inside}post_per_layer_input_norm")
 
     def _logits(self, state: str, tokens: Tokens) -> None:
         graph, config = self.graph, self.config
         head = self.weights.plan(HEAD if HEAD in self.weights else EMBEDDINGS, "lm_head.weight")
-        found = linear(graph, self._norm(state, "norm"), head, graph.precision.embeddings, "/lm_head/MatMul")
+        found = linear(
+            graph, graph.floats(self._norm(state, "norm")), head, graph.precision.embeddings, "/lm_head/MatMul"
+        )
         found = tokens.in_batches(graph.singles(found), head.height)
         if config.logit_softcap is not None:
             cap = graph.constant(config.logit_softcap, np.float32)
@@ -134,13 +145,14 @@ class _Decoder:
     def _gelu(self, value: str) -> str:
         return self.graph.op("Gelu", [value], approximate="tanh")
 
-    def _linear(self, value: str, name: str, called: str | None = None) -> str:
-        plan = self._plan(f"{name}.weight")
-        return linear(self.graph, value, plan, self.graph.precision.body, called or f"/model/{name}/MatMul")
+    def _linear(self, value: str, name: str, called: str | None = None, *, single: bool = False) -> str:
+        plan, bits = self._plan(f"{name}.weight"), self.graph.precision.body
+        return linear(self.graph, value, plan, bits, called or f"/model/{name}/MatMul", single=single)
 
     def _norm(self, value: str, name: str) -> str:
-        scale = self.graph.tensor(self._plan(f"{name}.weight"))
-        return norm(self.graph, value, scale, self.config.rms_norm_eps, f"/model/{name}")
+        """Norm in float32."""
+        scale = self.graph.tensor(self._plan(f"{name}.weight"), single=True)
+        return single_norm(self.graph, value, scale, self.config.rms_norm_eps, f"/model/{name}")
 
     def _plan(self, name: str) -> TensorPlan:
         return self.weights.plan(name, f"model.{name}")

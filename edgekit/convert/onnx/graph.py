@@ -97,9 +97,9 @@ class Graph:
         """Return a constant of whole numbers: dimensions, axes, indices."""
         return self.constant(values, np.int64)
 
-    def tensor(self, plan: TensorPlan) -> str:
-        """Return a small tensor of the checkpoint in the floats that the graph computes with."""
-        return self.tensors(plan, Encoding(16 if self.precision.half else 32))[0]
+    def tensor(self, plan: TensorPlan, *, single: bool = False) -> str:
+        """Return a small tensor of the checkpoint in the floats that the graph computes with, or in float32."""
+        return self.tensors(plan, Encoding(16 if self.precision.half and not single else 32))[0]
 
     def scalar(self, plan: TensorPlan) -> str:
         """Return a single number of the checkpoint as a tensor without dimensions."""

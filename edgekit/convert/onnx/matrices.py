@@ -12,9 +12,12 @@ from edgekit.convert.onnx.precision import Bits
 from edgekit.convert.plan import TensorPlan
 
 
-def linear(graph: Graph, value: str, plan: TensorPlan, bits: Bits, name: str) -> str:
-    """Multiply rows of a value of shape (rows, width) with a matrix of shape (outputs, width)."""
-    encoding = Encoding(bits, graph.precision.half)
+def linear(graph: Graph, value: str, plan: TensorPlan, bits: Bits, name: str, *, single: bool = False) -> str:
+    """Multiply rows of a value of shape (rows, width) with a matrix of shape (outputs, width).
+
+    In the graph's own floats, or in `single` precision whatever they are.
+    """
+    encoding = Encoding(32 if single and bits == 16 else bits, graph.precision.half and not single)
     made = [
         _multiply(graph, value, plan, encoding, part, name if not part[0] else f"{name}_{part[0]}")
         for part in graph.parts(plan, encoding)
@@ -22,7 +25,8 @@ def linear(graph: Graph, value: str, plan: TensorPlan, bits: Bits, name: str) ->
     whole = made[0] if len(made) == 1 else graph.op("Concat", made, axis=-1)
     if plan.weight is not None and plan.weight.name in graph.kept:
         graph.kept_names[plan.weight.name] = plan.name
-        return graph.op("Add", [whole, _change(graph, value, plan, name)])
+        change = _change(graph, graph.floats(value) if single else value, plan, name)
+        return graph.op("Add", [whole, graph.singles(change) if single else change])
     return whole
 
 
@@ -88,11 +92,19 @@ def _look_up(graph: Graph, ids: str, plan: TensorPlan, encoding: Encoding, part:
 
 
 def norm(graph: Graph, value: str, scale: str, epsilon: float, name: str) -> str:
-    """Divide by the root mean square of the last dimension, then multiply with a scale."""
+    """Divide by the root mean square of the last dimension, then multiply with a scale, in the graph's own floats."""
+    divided = graph.floats(_divided(graph, graph.singles(value), epsilon, name))
+    return graph.op("Mul", [divided, scale], f"{name}/Mul")
+
+
+def single_norm(graph: Graph, value: str, scale: str, epsilon: float, name: str) -> str:
+    """Do the same in float32."""
+    return graph.op("Mul", [_divided(graph, value, epsilon, name), scale], f"{name}/Mul")
+
+
+def _divided(graph: Graph, value: str, epsilon: float, name: str) -> str:
     # In ONNX's own operators, which every runtime has; onnxruntime makes one kernel of them.
-    wide = graph.singles(value)
-    square = graph.op("Pow", [wide, graph.constant(2, np.float32)], f"{name}/Pow")
+    square = graph.op("Pow", [value, graph.constant(2, np.float32)], f"{name}/Pow")
     mean = graph.op("ReduceMean", [square, graph.whole([-1])], f"{name}/ReduceMean", keepdims=1)
     mean = graph.op("Add", [mean, graph.constant(epsilon, np.float32)], f"{name}/Add")
-    normed = graph.floats(graph.op("Div", [wide, graph.op("Sqrt", [mean], f"{name}/Sqrt")], f"{name}/Div"))
-    return graph.op("Mul", [normed, scale], f"{name}/Mul")
+    return graph.op("Div", [value, graph.op("Sqrt", [mean], f"{name}/Sqrt")], f"{name}/Div")

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from oracles.onnx_folder import OnnxFolder
-from oracles.onnx_runtimes import transformers_js
+from oracles.onnx_runtimes import genai, transformers_js
 
 from edgekit import paths
 from edgekit.convert.job import ConvertJob, ConvertResult, convert
 from edgekit.convert.onnx import data_files
 from edgekit.convert.onnx.precision import PRECISIONS
-from edgekit.errors import DoesNotFitError
+from edgekit.errors import DoesNotFitError, FileError
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 ALL = tuple(PRECISIONS)
@@ -65,6 +65,12 @@ def test_transformers_js_says_the_same_in_every_precision(precision: str, folder
     assert transformers_js(folder, IDS, 8, precision) == wanted
 
 
+@pytest.mark.parametrize("precision", ["int8", "q4", "q4f16"])
+def test_genai_says_the_same_in_the_first_precision(precision: str, tmp_path: Path) -> None:
+    made(tmp_path, precision)
+    assert genai(tmp_path, IDS, 8) == OnnxFolder(tmp_path, precision).greedy(IDS, 8, END)
+
+
 def test_large_tensors_are_cut_so_that_each_part_fits(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +87,13 @@ def test_large_tensors_are_cut_so_that_each_part_fits(
         cut, whole = OnnxFolder(tmp_path, precision), OnnxFolder(folder, precision)
         assert np.abs(cut.logits(IDS) - whole.logits(IDS)).max() < 1e-4
         assert transformers_js(tmp_path, IDS, 8, precision) == whole.greedy(IDS, 8, END)
+
+
+def test_other_graphs_in_the_folder_are_not_mixed_with(tmp_path: Path) -> None:
+    made(tmp_path, "fp32", "q4")
+    made(tmp_path, "fp32", "q4")
+    with pytest.raises(FileError, match=r"q4\.onnx: name every --quant at once"):
+        made(tmp_path, "fp32")
 
 
 def test_too_little_memory_leaves_nothing_behind(tmp_path: Path) -> None:

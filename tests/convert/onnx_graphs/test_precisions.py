@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import llama_cpp
 import numpy as np
 import pytest
 from oracles.onnx_folder import Array, OnnxFolder
+from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
 from edgekit import paths
@@ -93,6 +95,24 @@ def test_no_more_is_lost_than_by_gguf(
     mine = divergence(dialogues, exact, of_onnx(folder, precision))
     theirs = divergence(dialogues, exact, of_gguf(folder, quantization))
     assert 0 < mine < 1.1 * theirs
+
+
+@pytest.mark.parametrize(("precision", "single"), [("fp16", "fp32"), ("q4f16", "q4")])
+def test_what_outgrows_half_precision_stays_a_number(
+    precision: str, single: str, tmp_path: Path, dialogues: list[Dialogue]
+) -> None:
+    checkpoint = tmp_path / "loud"
+    shutil.copytree(paths.demo_checkpoint(), checkpoint)
+    weights = load_file(checkpoint / "model.safetensors")
+    # What the first layer adds is then above 65504, which the model's answer hardly depends on.
+    weights["model.language_model.layers.0.post_feedforward_layernorm.weight"] *= 1e5
+    save_file(weights, checkpoint / "model.safetensors", metadata={"format": "pt"})
+    onnx = (single, precision)
+    convert(ConvertJob(checkpoint, tmp_path / "out", quantizations=onnx, to="onnx", projector="none"))
+    exact = distributions(dialogues, of_onnx(tmp_path / "out", single))
+    found = distributions(dialogues, of_onnx(tmp_path / "out", precision))
+    assert np.isfinite(found).all()
+    assert (found.argmax(-1) == exact.argmax(-1)).mean() > 0.9
 
 
 def test_half_precision_loses_next_to_nothing(folder: Path, dialogues: list[Dialogue]) -> None:
