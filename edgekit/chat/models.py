@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from edgekit.chat.models_here import find_here
 from edgekit.convert.progress import Progress, silent
 from edgekit.engine.check import (
     check_context,
+    check_drafter,
     check_model,
     check_projector,
     embedding_length,
@@ -17,7 +19,8 @@ from edgekit.engine.check import (
     trained_context,
 )
 from edgekit.engine.file_fit import fit_file
-from edgekit.errors import DoesNotFitError, FileError
+from edgekit.engine.onnx.folder import is_onnx_folder
+from edgekit.errors import DoesNotFitError, FileError, UnsupportedError
 from edgekit.fit.file_pick import FilePick
 from edgekit.fit.measured import tuned
 from edgekit.fit.needs import Needs
@@ -34,6 +37,7 @@ def find_plan(
     name: str,
     *,
     projector: Path | None = None,
+    drafter: Path | None = None,
     context: int | None = None,
     usual: int = _CONTEXT,
     media: bool = True,
@@ -46,10 +50,10 @@ def find_plan(
     `name` is a path to a GGUF (its projector `mmproj-*.gguf` is found beside it), `VARIANT:QUANTIZATION` as in
     `gemma-4-E2B-it:Q4_0` or `OWNER/NAME:QUANTIZATION` when it lies in the local Hugging Face cache, `demo` for the
     bundled model or `demo:french` for it with its French adapter: both are converted on first use, which `progress`
-    reports. Without a `context` it is the `usual` one, or what the model was trained for if that is less; without
-    `media` a projector is left out. With `as_tuned` the settings are those that `edgekit bench --tune` found. Raises
-    FileError or UnsupportedError with what to do, NotHereError where only the download is missing, and DoesNotFitError
-    where the machine lacks the memory, unless by `force`.
+    reports. A `drafter` is the file of the model's MTP drafter. Without a `context` it is the `usual` one, or what the
+    model was trained for if that is less; without `media` a projector is left out. With `as_tuned` the settings are
+    those that `edgekit bench --tune` found. Raises FileError or UnsupportedError with what to do, NotHereError where
+    only the download is missing, and DoesNotFitError where the machine lacks the memory, unless by `force`.
     """
     found: Path | None = None
     if name in DEMO_NAMES:
@@ -58,14 +62,17 @@ def find_plan(
         model, found = here
     else:
         model = Path(name)
+        if is_onnx_folder(model):
+            raise UnsupportedError(f"{name} is a folder of ONNX files: this takes a GGUF file")
     header, machine = check_model(model), probe()
     context = context or min(usual, trained_context(header) or usual)
     check_context(header, context)
     projector = (projector or found or projector_beside(header)) if media else None
-    best = fit_file(header, check_projector(projector, header) if projector else None, machine, Needs(context))
+    beside = check_projector(projector, header) if projector else None
+    best = fit_file(header, beside, machine, Needs(context), check_drafter(drafter, header) if drafter else None)
     if not (best.fits or force):
         raise DoesNotFitError(_shortage(best))
-    plan = best.plan(threads=1 if header.bytes < _TINY else None)
+    plan = replace(best.plan(threads=1 if header.bytes < _TINY else None), drafter=drafter)
     return tuned(plan, header, machine) if as_tuned else plan
 
 

@@ -56,7 +56,7 @@ def command(
     every: Annotated[bool, typer.Option("--all", help="Show every quantization.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show where the memory goes.")] = False,
     model: Annotated[
-        Path | None, typer.Option(help="Judge this GGUF file instead of choosing.", metavar="FILE")
+        Path | None, typer.Option(help="Judge this GGUF file or ONNX folder instead of choosing.", metavar="FILE")
     ] = None,
     projector: Annotated[Path | None, typer.Option(help="The projector of --model.", metavar="FILE")] = None,
     measure: Annotated[bool, typer.Option(help="Measure the memory bandwidth, once per machine.")] = True,
@@ -76,8 +76,13 @@ def command(
     if projector and not model:
         raise typer.BadParameter("a projector belongs to a --model", param_hint="--projector")
     if model:
-        from edgekit.cli import file_view
+        from edgekit.cli import file_view, folder_view
+        from edgekit.engine.onnx.folder import is_onnx_folder
 
+        if is_onnx_folder(model) and projector is None:
+            wanted = Needs(context, asked, prefer.value)
+            folder_view.show_folder(model, machine, wanted, explain=explain, json=json)
+            return
         file_view.show_file(model, projector, machine, Needs(context, asked, prefer.value), explain=explain, json=json)
         return
     found = pick(machine, Needs(context, asked, prefer.value), by_guide=policy is Policy.guide)
