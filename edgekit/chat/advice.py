@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from edgekit.catalog.find import find_variant, split_name
 from edgekit.catalog.variant import Variant
 from edgekit.errors import DoesNotFitError
 from edgekit.fit.candidate import Candidate
 from edgekit.fit.needs import Needs
-from edgekit.fit.next_commands import next_commands
+from edgekit.fit.next_commands import projector_to_pull
 from edgekit.fit.picker import pick
 from edgekit.hardware.machine import Machine
 from edgekit.hardware.probe import probe
 
 
 def advice() -> tuple[str, ...]:
-    """Return a sentence that names the model for this machine, and the commands that get it; nothing if none fits."""
-    machine = probe()
-    chosen = pick(machine, Needs()).recommendation
+    """Return a sentence that names the model for this machine, and the chat's command for it; nothing if none fits."""
+    chosen = pick(probe(), Needs()).recommendation
     if chosen is None or not chosen.fits:
         return ()
-    sentence = f"This machine suits {chosen.name} (`edgekit pick` says why). To get it and talk to it:"
-    return (sentence, *next_commands(chosen, machine))
+    return (f"This machine suits {chosen.name} (`edgekit pick` says why). To download it and go on with it:", "/pull")
+
+
+def choose(model: str | None, quant: str, projector: str, machine: Callable[[], Machine]) -> tuple[str, str]:
+    """Return the name to look for on the Hub and the projector option.
+
+    Where the name says no file of a variant, or there is none, both are what suits the machine.
+    """
+    name, said = split_name(model or "")
+    variant = find_variant(name)
+    if model and (quant or said or not variant):
+        return model, projector
+    here = machine()
+    best = recommended(here, variant)
+    return best.name, projector or projector_to_pull(best, here)
 
 
 def recommended(machine: Machine, variant: Variant | None = None) -> Candidate:

@@ -23,14 +23,17 @@ def offer_download(name: str) -> None:
         missing = problem
     if not has_terminal():
         raise missing
-    question = f"{missing.name} is not on this machine{_size(missing.name)}. Download it now? [y/n] "
+    output.tell(f"{missing.name} is not on this machine.")
+    question = f"Download it now{_size(missing.name)}? [y/n] "
     answer = one_key("yn", lambda: output.tell(question, end=""), threading.Event())
     output.tell(answer)
     if answer != "y":
         raise missing
-    from edgekit.cli.pull import choose, download, find, show
+    from edgekit.chat.advice import choose
+    from edgekit.cli.pick import this_machine
+    from edgekit.cli.pull import download, find, show
 
-    name, projector = choose(missing.name)
+    name, projector = choose(missing.name, "", "", lambda: this_machine(measure=True))
     wanted = find(name, projector=projector)
     show(wanted)
     download(wanted)

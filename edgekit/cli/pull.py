@@ -33,9 +33,12 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Download a model with its projector into the Hugging Face cache: resumed, checked, never twice."""
+    from edgekit.chat.advice import choose
+    from edgekit.cli.pick import this_machine
+
     if not model and quant:
         raise typer.BadParameter("say of which model", param_hint="--quant")
-    name, projector = choose(model, quant, projector)
+    name, projector = choose(model, quant, projector, lambda: this_machine(measure=True))
     wanted = find(name, quant, projector, drafter=drafter)
     if not json:
         show(wanted)
@@ -92,27 +95,13 @@ def download(wanted: Wanted) -> list[Pulled]:
         raise typer.Exit(1) from None
 
 
-def choose(model: str | None, quant: str = "", projector: str = "") -> tuple[str, str]:
-    """Return the name to look for and the projector: what suits this machine where neither name nor option says it."""
-    from edgekit.catalog.find import find_variant, split_name
-
-    name, said = split_name(model or "")
-    variant = find_variant(name)
-    if model and (quant or said or not variant):
-        return model, projector
-    from edgekit.chat.advice import recommended
-    from edgekit.cli.pick import this_machine
-    from edgekit.fit.next_commands import projector_to_pull
-
-    machine = this_machine(measure=True)
-    best = recommended(machine, variant)
-    return best.name, projector or projector_to_pull(best, machine)
-
-
 def _show_end(wanted: Wanted, came: list[Pulled]) -> None:
     for one in came:
         if one.how == "linked":
             output.hint(f"{one.path.name} is linked to {one.source}: no second copy.")
+    guesses = next((one.path for one in came if one.file == wanted.drafter), None)
+    if guesses:
+        output.hint(f"Its drafter guesses along with --drafter {guesses}")
     output.show(f"Ready: edgekit chat {wanted.name}", whole_lines=True)
 
 

@@ -30,6 +30,7 @@ from edgekit.tui.help import HelpScreen
 from edgekit.tui.keys import check_keys, key_names, remappable
 from edgekit.tui.loading import Loading
 from edgekit.tui.model import Model, OpenSession
+from edgekit.tui.pulling import Pulling, go_on_with
 from edgekit.tui.settings import Settings, read_settings
 from edgekit.tui.theme import THEMES
 
@@ -84,6 +85,8 @@ class ChatApp(App[Exception]):
             conversation=conversation,
         )
 
+        self._pulling = Pulling(self.chat)
+
     @property
     def key_table(self) -> dict[str, str]:
         """Return the keys of every action that may be given others."""
@@ -110,6 +113,15 @@ class ChatApp(App[Exception]):
             await self._loader.switch(name)
         except Exception as problem:
             self.exit(problem, return_code=1)
+
+    @work(group="pull")
+    async def pull_model(self, name: str) -> None:
+        """Download a model and go on with it."""
+        try:
+            if came := await self._pulling.pull(name):
+                await go_on_with(self.chat, came)
+        except EdgekitError as problem:
+            await self.chat.complain(problem)
 
     def _handle_exception(self, error: Exception) -> None:
         # Textual prints tracebacks; the command line says one line, and shows the rest with --debug.

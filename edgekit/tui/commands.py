@@ -37,6 +37,7 @@ COMMANDS = (
     Command("set", "[NAME VALUE]", "temperature, top_p, top_k, seed, max_tokens, image_tokens"),
     Command("think", "", "thinking on or off"),
     Command("model", "MODEL", "go on with another model"),
+    Command("pull", "[MODEL]", "download a model, or what suits this machine; stop ends it"),
     Command("compact", "", "let the model sum up the conversation, to make room"),
     Command("drop", "[TURNS]", "forget the oldest turns, to make room"),
     Command("new", "", "new conversation"),

@@ -58,6 +58,10 @@ async def _model(screen: ChatScreen, name: str) -> None:
     _app(screen).switch_model(name)
 
 
+async def _pull(screen: ChatScreen, name: str) -> None:
+    _app(screen).pull_model(name)
+
+
 async def _compact(screen: ChatScreen, _: str) -> None:
     screen.turns.compact()
 
@@ -137,6 +141,7 @@ _HANDLERS: dict[str, Callable[[ChatScreen, str], Awaitable[None]]] = {
     "system": _system,
     "set": _set,
     "model": _model,
+    "pull": _pull,
     "compact": _compact,
     "drop": _drop,
     "conversations": _conversations,

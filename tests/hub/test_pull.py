@@ -104,6 +104,8 @@ def test_files_are_found_by_what_the_repository_holds(client, server):
         "mmproj-F32.gguf",
         "mtp-Some-Model.gguf",
     ]
+    done = client("pull", f"{OTHER}:Q4_0")
+    assert f"--drafter {client.file(OTHER, 'mtp-Some-Model.gguf')}" in done.stderr
     assert names(f"hf.co/{OTHER}:Q4_0", "--no-drafter", "--projector", "none") == ["Some-Model_q4_0-it.gguf"]
 
 
