@@ -3,8 +3,7 @@
 Usage: python benchmarks/chat.py [--model FILE.gguf --projector FILE.gguf | --synthetic E2B] [--repetitions N]
 
 Without --model, the bundled model is converted to Q8_0. --synthetic writes a variant's real shape at Q4_K_M with noise
-for weights, and a vision tower of its real width with 2 layers (E2B has 16: the other side, which encodes the picture
-for every turn, is spared most of that). Both sides get the same picture and questions; a follow-up turn
+for weights, and a vision tower of E2B's 16 layers. Both sides get the same picture and questions; a follow-up turn
 is timed from the question to the first token, in turns. Decode is timed beside a bare llama_decode loop with the same
 samplers, guessing (prompt lookup) beside none on text that repeats itself and on text that does not. Memory is the
 anonymous part of a process of its own after one turn. Wants a quiet machine; memory is read on Linux only.
@@ -34,7 +33,7 @@ from edgekit.chat.models import find_plan
 from edgekit.chat.session import Session
 from edgekit.convert.job import ConvertJob, convert
 from edgekit.engine.cache import entries
-from edgekit.engine.drafting import Drafting, Pace
+from edgekit.engine.drafting import Drafting, Pace, Way
 from edgekit.engine.engine import Engine
 from edgekit.engine.native import llama
 from edgekit.engine.sampling import Sampler, Sampling
@@ -46,6 +45,7 @@ FIRST, NEXT = "What is this?", "Which colour has it, and which shape?"
 REPEATED = "red circle, blue square, green star, yellow triangle, " * 8
 PICTURE = paths.demo_samples() / "red-circle.png"
 TOKENS = 192
+_VISION_LAYERS = 16
 LIKELIEST, VARIED = Sampling(temperature=0, max_tokens=TOKENS), Sampling(seed=1, max_tokens=TOKENS)
 
 
@@ -85,7 +85,7 @@ def synthetic(folder: Path, name: str) -> tuple[Path, Path]:
 
     variant = next(one for one in variants() if one.name == name)
     projector = folder / f"mmproj-gemma-4-{name}-it-F16.gguf"
-    write_projector(projector, variant.shape.hidden_size, vision=variant.vision)
+    write_projector(projector, variant.shape.hidden_size, vision=variant.vision, layers=_VISION_LAYERS)
     return write_synthetic(name, "Q4_K_M", folder / f"gemma-4-{name}-it-Q4_K_M.gguf"), projector
 
 
@@ -238,7 +238,7 @@ def begin(engine: Engine) -> None:
 
 def drafting(engine: Engine, what: str, sampling: Sampling, repetitions: int) -> None:
     """Time writing with guesses, as chat decides on them, and without."""
-    engine._measured_pace = Pace("auto")
+    engine._ways = [Way(way.guesser, Pace("auto")) for way in engine._ways]
     sides: dict[str, Callable[[], float]] = {
         "guessing": lambda: written(engine, sampling, "auto"),
         "plain": lambda: written(engine, sampling, "never"),

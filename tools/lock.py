@@ -26,7 +26,7 @@ def resolve(python: str) -> dict[str, str]:
         subprocess.run([python, "-m", "venv", venv], check=True)
         pip = [venv / "bin" / "python", "-m", "pip", "--quiet"]
         subprocess.run([*pip, "install", "--upgrade", "pip"], check=True)
-        wanted = ["--group", "dev", "--group", "oracles", "-e", ".[nvidia,onnx]"]
+        wanted = ["--group", "dev", "--group", "oracles", "-e", ".[heif,mcp,microphone,onnx]"]
         subprocess.run([*pip, "install", "--dry-run", "--report", report, *wanted], check=True, cwd=ROOT)
         installed = json.loads(report.read_text())["install"]
     packages = (item["metadata"] for item in installed)

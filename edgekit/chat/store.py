@@ -11,8 +11,9 @@ from edgekit.chat import rows
 from edgekit.chat.database import Database
 from edgekit.chat.message import Message
 from edgekit.chat.rows import Place, Summary
-from edgekit.chat.saved import Saved, State, title_of
+from edgekit.chat.saved import Saved, State, state_name, title_of
 from edgekit.chat.search import Query, forget, indexed
+from edgekit.engine import saved_state
 from edgekit.errors import EdgekitError, FileError
 
 
@@ -113,6 +114,8 @@ class Store:
 
         self._database.write(work)
         forget(self._database)
+        for id in ids:
+            saved_state.forget(state_name(id))
 
 
 def _missing(id: int) -> FileError:

@@ -13,8 +13,8 @@ from edgekit.catalog.variant import Variant
 from edgekit.convert.modelfile import DRAFTING, SAMPLING, Dialect, Modelfile
 from edgekit.convert.modelfile_grammar import parameter
 from edgekit.convert.whole_file import WholeFile
-from edgekit.engine.check import DRAFTERS, check_model, check_projector, trained_context
-from edgekit.errors import FileError, UnsupportedError
+from edgekit.engine.check import DRAFTERS, check_drafter, check_model, check_projector, trained_context
+from edgekit.errors import UnsupportedError
 from edgekit.gguf_header import Header, read_header
 from edgekit.gguf_parts import further_parts
 from edgekit.toml import read_toml
@@ -80,7 +80,7 @@ def modelfile_for(
     if projector:
         check_projector(projector, model)
     if drafter:
-        _check_drafter(drafter, model)
+        check_drafter(drafter, model)
     for name, value in parameters:
         _check_parameter(name, value, model)
     asked = {name for name, _ in parameters}
@@ -134,17 +134,6 @@ def _about_drafter(variant: Variant) -> tuple[str, ...]:
         f"  DRAFT ./{drafter}-Q8_0.gguf",
         f"  PARAMETER {DRAFTING[0]} {DRAFTING[1]}",
     )
-
-
-def _check_drafter(drafter: Path, model: Header) -> None:
-    if model.text(Keys.General.ARCHITECTURE) != _GEMMA4:
-        raise UnsupportedError(f"{model.path.name} is no Gemma 4, which MTP drafters are for: leave out --drafter")
-    # The header's reader would advise `edgekit convert`, which needs the drafter's own checkpoint.
-    if not drafter.is_file():
-        raise FileError(f"{drafter} is no file: name the GGUF of the MTP drafter, or leave out --drafter")
-    kind = read_header(drafter).text(Keys.General.ARCHITECTURE)
-    if kind not in DRAFTERS:
-        raise UnsupportedError(f"{drafter} is a {kind}, no Gemma 4 drafter: those are made from -assistant checkpoints")
 
 
 def _check_parameter(name: str, value: str, model: Header) -> None:

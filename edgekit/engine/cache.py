@@ -71,6 +71,8 @@ class Cache:
             self._window or llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model)
         )
         self._entries: list[Entry] = []
+        # Where the last entry was in the batch that computed it: its state can be asked for there.
+        self.last_row = 0
         self._checkpoints = Checkpoints()
         # Made once: an answer is written token by token.
         self._one_token = (llama.llama_token * 1)()
@@ -144,6 +146,7 @@ class Cache:
         if status:
             self._settle(status, [token])
         self._entries.append(token)
+        self.last_row = 0
 
     def append_with_guesses(self, token: int, guesses: list[int]) -> None:
         """Compute one token more, and guesses of what follows it, with the logits after each; like `append`."""
@@ -155,6 +158,7 @@ class Cache:
         # llama.cpp overwrites only what was outside the windows before they came.
         if count and not self._cut(len(self) - count):
             raise EdgekitError("llama.cpp cannot take back what was guessed")
+        self.last_row -= count
 
     def remember(self) -> Checkpoint:
         """Return the present end as a place to go back to."""
@@ -240,6 +244,7 @@ class Cache:
     def _settle(self, status: int, batch: list[int] | MediaInput) -> None:
         if status == 0:
             self._entries += entries([batch])
+            self.last_row = 0 if isinstance(batch, MediaInput) else len(batch) - 1
             return
         # Parts of the batch may be in llama.cpp's memory, out of step with our record.
         if not self._cut(len(self)):

@@ -13,6 +13,7 @@ from edgekit.gguf_parts import read_parts
 _PROJECTOR = "clip"
 # Architectures of MTP drafters, which run beside a model only.
 DRAFTERS = ("gemma4-assistant",)
+_DRAFTED_FOR = "gemma4"
 
 
 def check_model(path: Path) -> Header:
@@ -52,11 +53,41 @@ def check_projector(path: Path, model: Header) -> Header:
     return header
 
 
+def check_drafter(path: Path, model: Header) -> Header:
+    """Return the header of an MTP drafter that fits a model.
+
+    Raises UnsupportedError where one of them is something else, FileError where it is damaged or another model's.
+    """
+    if model.text("general.architecture") != _DRAFTED_FOR:
+        raise UnsupportedError(f"{model.path.name} is no Gemma 4, which MTP drafters are for: leave out --drafter")
+    # The header's reader would advise `edgekit convert`, which needs the drafter's own checkpoint.
+    if not path.is_file():
+        raise FileError(f"{path} is no file: name the GGUF of the MTP drafter, or leave out --drafter")
+    kind = read_header(path).text("general.architecture")
+    if kind not in DRAFTERS:
+        raise UnsupportedError(f"{path} is a {kind}, no Gemma 4 drafter: those are made from -assistant checkpoints")
+    header = check_model(path)
+    for what, theirs, ours in (
+        ("embeddings of {} values", header.keys.get(f"{kind}.embedding_length_out"), embedding_length(model)),
+        ("a vocabulary of {}", _vocabulary(header), _vocabulary(model)),
+    ):
+        if theirs != ours:
+            raise FileError(
+                f"{path} drafts for another model, with {what.format(theirs)}: {model.path.name} has {ours}; "
+                "leave out --drafter, or name the one for this model"
+            )
+    return header
+
+
 def check_context(model: Header, context: int) -> None:
     """Refuse a context longer than what the model was trained for; UnsupportedError says how long that is."""
-    trained = trained_context(model)
+    check_trained(model.path.name, trained_context(model), context)
+
+
+def check_trained(name: str, trained: int, context: int) -> None:
+    """Refuse a context longer than the one a model was trained for, of which 0 says nothing; UnsupportedError."""
     if trained and context > trained:
-        raise UnsupportedError(f"a context of {context} tokens: {model.path.name} was trained for at most {trained}")
+        raise UnsupportedError(f"a context of {context} tokens: {name} was trained for at most {trained}")
 
 
 def trained_context(model: Header) -> int:
@@ -69,6 +100,11 @@ def embedding_length(model: Header) -> int:
     """Return the width of a text model's embeddings."""
     length = model.keys.get(f"{model.text('general.architecture')}.embedding_length")
     return length if isinstance(length, int) else 0
+
+
+def _vocabulary(model: Header) -> int:
+    embeddings = model.tensors.get("token_embd.weight")
+    return embeddings.shape[0] if embeddings else 0
 
 
 def projected_lengths(projector: Header) -> set[int]:

@@ -1,13 +1,13 @@
-"""Prompt lookup: where the last tokens stand in the conversation already, what followed them is a guess at what comes.
+"""Guesses of what comes next, and whether they pay.
 
 Several guesses are computed at once with the token before them; those that the sampler chooses too are kept. The answer
-is the same as without, only sooner where text repeats itself (apoorvumang/prompt-lookup-decoding).
+is the same as without, only sooner where guesses are right.
 """
 
 from __future__ import annotations
 
 from itertools import cycle, islice
-from typing import Literal
+from typing import Literal, NamedTuple, Protocol
 
 from edgekit.engine.cache import Entry
 from edgekit.fit.settings import OUTPUTS
@@ -30,8 +30,25 @@ _GAIN = 1.05
 _NEW = 0.25
 
 
+class Guesser(Protocol):
+    """Somebody who guesses what comes next."""
+
+    def follow(self, entries: list[Entry]) -> None:
+        """Know just these entries."""
+
+    def add(self, token: int) -> None:
+        """Take one more token."""
+
+    def guess_after(self, token: int, most: int) -> list[int]:
+        """Return up to `most` tokens that may come after one that is not taken yet."""
+
+
 class PromptLookup:
-    """Guesses from what the cache holds and from what is written."""
+    """Guesses from what the cache holds and from what is written.
+
+    Where the last tokens stand in the conversation already, what followed them is a guess at what comes
+    (apoorvumang/prompt-lookup-decoding).
+    """
 
     def __init__(self) -> None:
         self._tokens: list[Entry] = []
@@ -67,20 +84,19 @@ class PromptLookup:
 
 
 class Pace:
-    """Decides by measurement whether, and how far ahead, to guess."""
+    """Decides by measurement whether, and how far ahead, to guess.
 
-    def __init__(self, drafting: Drafting) -> None:
-        self._drafting = drafting
-        # Seconds of a step without guesses; with guesses, by their number, seconds and the tokens that came of it.
+    One who is right now and then, rather than for a whole stretch, gets some `trials` before it is judged.
+    """
+
+    def __init__(self, drafting: Drafting, trials: int = 1) -> None:
+        self._drafting, self._trials = drafting, trials
+        # Seconds of a step without guesses; with guesses, by their number, trials, seconds and the tokens that came of
+        # it.
         self._alone = 0.0
-        self._together: dict[int, tuple[float, float]] = {}
+        self._together: dict[int, tuple[int, float, float]] = {}
         self._longest = 0
         self._waiting, self._patience = 8, _PATIENCE
-
-    @property
-    def may_guess(self) -> bool:
-        """Whether it will ever guess."""
-        return self._drafting != "never"
 
     def guesses(self) -> int:
         """Return how many tokens to guess for the next step."""
@@ -94,10 +110,15 @@ class Pace:
             self._alone = _mean(self._alone, seconds)
             self._waiting = max(0, self._waiting - 1)
         elif not self._pays(guessed, accepted, seconds):
+            if self._trials > 1 and self._longest:
+                # Only so far ahead it does not.
+                del self._together[guessed]
+                self._longest -= 1
+                return
             self._waiting, self._patience = self._patience, min(2 * self._patience, _MOST_PATIENCE)
             self._together.clear()
             self._longest = 0
-        elif self._together[guessed][0]:
+        elif self._together[guessed][0] >= self._trials:
             self._patience = _PATIENCE
             if accepted == guessed:
                 self._longest = min(self._longest + 1, len(LENGTHS) - 1)
@@ -107,12 +128,19 @@ class Pace:
     def _pays(self, guessed: int, accepted: int, seconds: float) -> bool:
         if guessed not in self._together:
             # The first step of a length makes llama.cpp plan its computation anew: its time shows nothing.
-            self._together[guessed] = (0.0, 0.0)
-            return accepted > 0
-        spent, gained = self._together[guessed]
-        spent, gained = _mean(spent, seconds), _mean(gained, 1 + accepted)
-        self._together[guessed] = spent, gained
-        return gained * self._alone >= _GAIN * spent
+            self._together[guessed] = (0, 0.0, 0.0)
+            return accepted > 0 or self._trials > 1
+        tried, spent, gained = self._together[guessed]
+        tried, spent, gained = tried + 1, _mean(spent, seconds), _mean(gained, 1 + accepted)
+        self._together[guessed] = tried, spent, gained
+        return tried < self._trials or gained * self._alone >= _GAIN * spent
+
+
+class Way(NamedTuple):
+    """A way to guess, and whether it pays."""
+
+    guesser: Guesser
+    pace: Pace
 
 
 def _mean(so_far: float, new: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import threading
 import time
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.engine import native
 from edgekit.engine.cache import Cache, Prompt, entries
-from edgekit.engine.check import check_context, check_model, check_projector
+from edgekit.engine.check import check_context, check_drafter, check_model, check_projector
 from edgekit.engine.constraint import ConstrainedSampler
-from edgekit.engine.drafting import Drafting, Pace, PromptLookup
+from edgekit.engine.drafter import Drafter
+from edgekit.engine.drafting import Drafting, Pace, PromptLookup, Way
 from edgekit.engine.loading import OnProgress, load_model, shares
 from edgekit.engine.native import llama
 from edgekit.engine.projector import MediaInput, Projector
@@ -24,7 +26,7 @@ from edgekit.engine.sampling import Sampler, Sampling
 from edgekit.engine.saved_state import SavedStates
 from edgekit.engine.threads import physical_cores
 from edgekit.engine.trial import Files, check_unseen
-from edgekit.engine.vocabulary import Vocabulary
+from edgekit.engine.vocabulary import LlamaVocabulary
 from edgekit.engine.writer import Writer
 from edgekit.errors import UnsupportedError
 
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
     from edgekit.fit.plan import Plan
 
 _POLL = 0.02
+# Tokens of a prompt that say how fast prompts are read; fewer are slower.
+_MEASURED = 64
+# Of a drafter, before it is judged.
+_TRIALS = 4
 
 
 class Engine:
@@ -55,15 +61,15 @@ class Engine:
         try:
             self._plan, self._model = plan, model
             threads = plan.threads or physical_cores()
-            self.vocabulary = Vocabulary(model)
+            self.vocabulary = LlamaVocabulary(model)
             # The E variants, those with per-layer embeddings, were trained to read pictures causally, the others in
             # both directions. mtmd tells them apart by their widths alone.
             causal = self.metadata("gemma4.embedding_length_per_layer_input") not in ("", "0")
             self.cache = Cache(plan, model, threads=threads, causal_pictures=causal)
             self._resources.callback(self.cache.close)
-            self._measured_pace, self._lookup = Pace("auto"), PromptLookup()
+            self._ways = self._make_ways(threads)
             self._states = SavedStates(self.cache, plan)
-            # Tokens a second of the last prompt.
+            # Tokens a second of the last long prompt.
             self._prefill_speed = 0.0
             self._projector = self._load_projector(threads, on_progress)
         except BaseException:
@@ -83,7 +89,8 @@ class Engine:
         model_header = check_model(plan.model)
         check_context(model_header, plan.context)
         projector_header = check_projector(plan.projector, model_header) if plan.projector else None
-        check_unseen(Files(model_header, projector_header), plan)
+        drafter_header = check_drafter(plan.drafter, model_header) if plan.drafter else None
+        check_unseen(Files(model_header, projector_header, drafter_header), plan)
         native.start()
         first, second = shares(plan, on_progress)
         return cls(plan, load_model(plan, first), started, second)
@@ -113,6 +120,15 @@ class Engine:
         )
         self._resources.callback(projector.close)
         return projector
+
+    def _make_ways(self, threads: int) -> list[Way]:
+        # Looking up costs nothing, and is right for longer where it is right at all.
+        ways = [Way(PromptLookup(), Pace("auto"))]
+        if self._plan.drafter:
+            drafter = Drafter(self._plan, self.cache, threads=threads)
+            self._resources.callback(drafter.close)
+            ways.append(Way(drafter, Pace("auto", _TRIALS)))
+        return ways
 
     @property
     def plan(self) -> Plan:
@@ -174,6 +190,13 @@ class Engine:
         """Return whether the template can ask for a thought channel."""
         return "enable_thinking" in self.chat_template
 
+    @property
+    def media_hint(self) -> str:
+        """Return what would let the model take pictures and sounds, to follow "takes no pictures"; may be empty."""
+        if self._projector is not None:
+            return ""
+        return " without its projector: put the mmproj file beside it or name it with --projector"
+
     def metadata(self, key: str) -> str:
         """Return a value of the file's header as text, or ""."""
         text = ctypes.create_string_buffer(1024)
@@ -207,10 +230,13 @@ class Engine:
         started = time.perf_counter()
         with self.stopping(stop):
             yield from self.cache.read(prompt, done, partial(self.encode, stop=stop))
-        self._prefill_speed = (len(wanted) - done) / (time.perf_counter() - started)
+        if len(wanted) - done >= _MEASURED or not self._prefill_speed:
+            self._prefill_speed = (len(wanted) - done) / (time.perf_counter() - started)
 
-    def save_state(self, name: str) -> bool:
-        """Keep what was read under a conversation's name, where that is faster than reading again; returns whether."""
+    def save_state(self, name: str, prompt: Prompt) -> bool:
+        """Keep what was read of a prompt under a name, where that is faster than reading it again; returns whether."""
+        # A sliding window cannot be cut anywhere later: what does not belong to the prompt goes now.
+        self.cache.keep_common(entries(prompt))
         return self._states.save(name, self._prefill_speed)
 
     def load_state(self, name: str) -> bool:
@@ -230,7 +256,7 @@ class Engine:
         if left <= 0:
             return
         with self._sampler(sampling) as sampler, self.stopping(stop):
-            writer = Writer(self.cache, self.vocabulary, sampler, self._pace(drafting), self._lookup)
+            writer = Writer(self.cache, self.vocabulary, sampler, self._guessing(drafting))
             yield from writer.write(left)
 
     def _sampler(self, sampling: Sampling) -> Sampler:
@@ -239,9 +265,11 @@ class Engine:
         vocab = llama.llama_model_get_vocab(self._model)
         return ConstrainedSampler(sampling, self.vocabulary, vocab, sampling.constraint)
 
-    def _pace(self, drafting: Drafting) -> Pace:
+    def _guessing(self, drafting: Drafting) -> list[Way]:
+        if drafting == "never":
+            return []
         # What was measured in earlier answers holds for this one.
-        return self._measured_pace if drafting == "auto" else Pace(drafting)
+        return self._ways if drafting == "auto" else [Way(way.guesser, Pace(drafting)) for way in self._ways]
 
     def logits(self) -> np.ndarray[Any, Any]:
         """Return the logits after the token computed last, float32, one for each token of the vocabulary."""
@@ -267,7 +295,8 @@ class Engine:
                             self.cache.stop.set()
                     return
 
-        threading.Thread(target=watch, name="edgekit-stop", daemon=True).start()
+        # threading.Thread would wait here until the thread has begun: milliseconds of the first word on a busy board.
+        _thread.start_new_thread(watch, ())
         try:
             yield
         finally:

@@ -17,7 +17,9 @@ from edgekit.hardware.machine import Machine
 _CONTEXT = 8192
 
 
-def fit_file(header: Header, projector: Header | None, machine: Machine, needs: Needs) -> FilePick:
+def fit_file(
+    header: Header, projector: Header | None, machine: Machine, needs: Needs, drafter: Header | None = None
+) -> FilePick:
     """Return how to run a checked file: Gemma 4 by edgekit's formulas, any other by llama.cpp's own dry run.
 
     Raises UnsupportedError for a drafter and for what llama.cpp cannot run, FileError for what it does not load.
@@ -25,7 +27,7 @@ def fit_file(header: Header, projector: Header | None, machine: Machine, needs: 
     if header.text("general.architecture") in DRAFTERS:
         raise UnsupportedError(f"{header.path} is a drafter, which only guesses what its model says: name that model")
     needs = replace(needs, modalities=tuple(dict.fromkeys((*needs.modalities, *modalities(projector)))))
-    load = file_load(header, projector)
+    load = file_load(header, projector, drafter)
     if load:
         return pick_file(load, header, projector, machine, needs)
     asked = list(ways(needs, trained_context(header) or _CONTEXT))

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import time
+from contextlib import suppress
 from hashlib import sha256
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit import paths
-from edgekit.engine.cache import Cache, Entry
 
 if TYPE_CHECKING:
+    from edgekit.engine.cache import Cache, Entry
     from edgekit.fit.plan import Plan
 
 # In bytes; states used last are dropped last.
 ROOM = 4 << 30
-# Bytes a second that any disk takes; an SD card's speed.
+# Bytes a second that any disk gives; an SD card's speed. Once a state was read here, the speed of that counts.
 _DISK_SPEED = 40e6
+# Seconds after which nobody writes any more what is still unfinished.
+_FORGOTTEN = 3600
 
 
 class SavedStates:
@@ -25,7 +31,7 @@ class SavedStates:
 
     def __init__(self, cache: Cache, plan: Plan) -> None:
         self._cache = cache
-        self._folder = paths.cache_directory() / "states"
+        self._folder = _folder()
         self._made_by = _identity(plan)
 
     def save(self, name: str, tokens_per_second: float) -> bool:
@@ -33,18 +39,24 @@ class SavedStates:
 
         `tokens_per_second` is the speed of prefill.
         """
-        if not self._is_worth_it(tokens_per_second):
+        size, tokens = self._cache.state_bytes(), len(self._cache)
+        if not _is_worth_it(self._folder, size, tokens, tokens_per_second):
             return False
-        state, record = self._files(name)
-        part = state.with_suffix(".part")
+        state, record = _files(name)
+        # Another process may keep the same conversation.
+        part, unfinished = (file.with_suffix(f"{file.suffix}.{os.getpid()}.part") for file in (state, record))
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            record.unlink(missing_ok=True)
-            if not self._cache.write_state(part):
+            if shutil.disk_usage(self._folder).free < 2 * size or not self._cache.write_state(part):
                 return False
-            content = {"made_by": self._made_by, "entries": _packed(self._cache.entries), "sha256": _digest(part)}
+            content = {
+                "made_by": self._made_by,
+                "entries": _packed(self._cache.entries),
+                "tokens_per_second": tokens_per_second,
+                "sha256": _digest(part),
+            }
+            record.unlink(missing_ok=True)
             part.replace(state)
-            unfinished = record.with_suffix(".json.part")
             unfinished.write_text(json.dumps(content), encoding="utf-8")
             # The record comes last: a state without one is not read.
             unfinished.replace(record)
@@ -52,44 +64,76 @@ class SavedStates:
         except OSError:
             return False
         finally:
-            part.unlink(missing_ok=True)
+            for file in (part, unfinished):
+                file.unlink(missing_ok=True)
         return True
 
     def load(self, name: str) -> bool:
-        """Put a kept state into the cache; returns whether there is one of this model that is whole and fits."""
-        state, record = self._files(name)
+        """Put a kept state into the cache; returns whether there is one of this model that is whole, fits and pays."""
+        state, record = _files(name)
+        started = time.perf_counter()
         try:
             content = json.loads(record.read_text(encoding="utf-8"))
             entries = _unpacked(content["entries"])
             if content["made_by"] != self._made_by or len(entries) > self._cache.size:
+                return False
+            size = state.stat().st_size
+            if not _is_worth_it(self._folder, size, len(entries), content["tokens_per_second"]):
                 return False
             # llama.cpp trusts what it reads.
             if content["sha256"] != _digest(state):
                 return False
         except (OSError, ValueError, KeyError, TypeError):
             return False
-        return self._cache.read_state(state, entries)
-
-    def forget(self, name: str) -> None:
-        """Delete a state; harmless where there is none."""
-        for file in reversed(self._files(name)):
-            file.unlink(missing_ok=True)
-
-    def _is_worth_it(self, tokens_per_second: float) -> bool:
-        if not len(self._cache) or tokens_per_second <= 0:
+        if not self._cache.read_state(state, entries):
             return False
-        return self._cache.state_bytes() / _DISK_SPEED < len(self._cache) / tokens_per_second
-
-    def _files(self, name: str) -> tuple[Path, Path]:
-        return self._folder / f"{name}.state", self._folder / f"{name}.json"
+        with suppress(OSError):
+            # Used last, dropped last.
+            state.touch()
+            _speed_file(self._folder).write_text(str(size / (time.perf_counter() - started)), encoding="ascii")
+        return True
 
     def _make_room(self) -> None:
+        for left in self._folder.glob("*.part"):
+            if time.time() - left.stat().st_mtime > _FORGOTTEN:
+                left.unlink(missing_ok=True)
         states = sorted(self._folder.glob("*.state"), key=lambda file: file.stat().st_mtime, reverse=True)
         used = 0
         for state in states:
             used += state.stat().st_size
             if used > ROOM and state != states[0]:
-                self.forget(state.stem)
+                forget(state.stem)
+
+
+def forget(name: str) -> None:
+    """Delete a state; harmless where there is none."""
+    for file in reversed(_files(name)):
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def _folder() -> Path:
+    return paths.cache_directory() / "states"
+
+
+def _files(name: str) -> tuple[Path, Path]:
+    return _folder() / f"{name}.state", _folder() / f"{name}.json"
+
+
+def _is_worth_it(folder: Path, size: int, tokens: int, tokens_per_second: float) -> bool:
+    return tokens > 0 and tokens_per_second > 0 and size / _disk_speed(folder) < tokens / tokens_per_second
+
+
+def _disk_speed(folder: Path) -> float:
+    """Return how many bytes of a state a second were taken in when one was last: read, checked and copied."""
+    try:
+        return float(_speed_file(folder).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return _DISK_SPEED
+
+
+def _speed_file(folder: Path) -> Path:
+    return folder / "speed"
 
 
 def _digest(file: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgekit.catalog.drafter import drafter_bytes
@@ -17,6 +17,7 @@ from edgekit.fit.buffers import (
     output_buffer,
     vision_buffer,
 )
+from edgekit.fit.graph_inputs import FLOAT
 from edgekit.fit.kv_cache import KvCache, kv_cache
 from edgekit.fit.repack import repackable
 from edgekit.fit.settings import Settings
@@ -174,8 +175,11 @@ def _drafter(load: Load, cache: KvCache, settings: Settings) -> list[Line]:
         return []
     shape, drafter = load.variant.shape, load.variant.drafter
     size = load.drafter.bytes or METADATA + drafter_bytes(drafter, shape, load.drafter.quantization)
-    # It reads the model's own cache, and has a row of logits and buffers of its own.
-    working = drafter_buffer(drafter, shape, cache, settings) + output_buffer(shape, settings.sequences)
+    # It reads the model's own cache, token by token, and has a row of logits and buffers of its own; the model hands it
+    # the state of every token of a batch.
+    alone = replace(settings, batch=1, ubatch=1, outputs=1)
+    working = drafter_buffer(drafter, shape, cache, alone) + output_buffer(shape, settings.sequences)
+    working += FLOAT * shape.hidden_size * settings.batch
     if settings.gpu_layers:
         return [_line("drafter", size + working, "gpu")]
     return [_line("drafter", size, "file"), _line("drafter", working, "host")]

@@ -11,7 +11,8 @@ from edgekit.hardware.machine import Machine
 
 def expected_memory(plan: Plan, machine: Machine) -> int | None:
     """Return the bytes that stay in main memory besides pages of the model's file; None where no formula holds."""
-    load = file_load(read_header(plan.model), read_header(plan.projector) if plan.projector else None)
+    projector, drafter = (read_header(path) if path else None for path in (plan.projector, plan.drafter))
+    load = file_load(read_header(plan.model), projector, drafter)
     if load is None:
         return None
     memory = estimate(load, plan.settings, machine.processor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.catalog.variant import Shape, Tower
+from edgekit.catalog.variant import Drafter, Shape, Tower
 from edgekit.gguf_header import Header, Scalar
 
 _ARCHITECTURE = "gemma4"
@@ -36,6 +36,14 @@ def towers(projector: Header) -> dict[str, Tower]:
             sizes = (_POOLED, 0) if kind == "vision" else (1, _LONGEST_CLIP)
             found[kind] = Tower(hidden, inner, *sizes, heads, clipped)
     return found
+
+
+def drafter_shape(header: Header) -> Drafter:
+    """Return the shape of a checked MTP drafter."""
+    kind = header.text("general.architecture")
+    names = ("embedding_length", "feed_forward_length", "attention.head_count", "block_count")
+    numbers = [header.keys.get(f"{kind}.{name}") for name in names]
+    return Drafter(*(one if isinstance(one, int) else 0 for one in numbers))
 
 
 def _shape(header: Header) -> Shape:

@@ -12,6 +12,8 @@ class Plan:
 
     model: Path
     projector: Path | None = None
+    # The MTP drafter.
+    drafter: Path | None = None
     # Tokens that the cache holds.
     context: int = 8192
     # Tokens per decode call; equal to ubatch so that a picture is never split (llama.cpp aborts otherwise).

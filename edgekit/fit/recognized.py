@@ -11,7 +11,7 @@ from edgekit.catalog.load import variants
 from edgekit.catalog.quantization import BASE_TYPES
 from edgekit.catalog.variant import ModelFile, Shape, Variant
 from edgekit.fit.estimate import Load
-from edgekit.fit.file_shape import text_shape, towers
+from edgekit.fit.file_shape import drafter_shape, text_shape, towers
 from edgekit.gguf_header import Header
 
 
@@ -21,7 +21,7 @@ def recognized(header: Header) -> Load | None:
     return load if load and load.variant in variants() else None
 
 
-def file_load(header: Header, projector: Header | None = None) -> Load | None:
+def file_load(header: Header, projector: Header | None = None, drafter: Header | None = None) -> Load | None:
     """Return a file of any Gemma 4 as a load, all sizes from the files' own headers; None of anything else."""
     shape = text_shape(header)
     if shape is None:
@@ -31,13 +31,21 @@ def file_load(header: Header, projector: Header | None = None) -> Load | None:
     name = _quantization(variant, header)
     aware = any(one.quantization_aware for one in variant.files if _is_published(one, header))
     file = ModelFile(name, variant.repo, header.path.name, header.bytes, aware, tensor_types=types)
+    load = _with_drafter(Load(variant, file), drafter)
     if projector is None:
-        return Load(variant, file)
+        return load
     found = towers(projector)
     # A projector without encoders, 12B's, says nothing of widths: the catalog does.
-    read = replace(variant, vision=found.get("vision", variant.vision), audio=found.get("audio", variant.audio))
+    read = replace(load.variant, vision=found.get("vision", variant.vision), audio=found.get("audio", variant.audio))
     beside = ModelFile(_type_name(projector) or "mixed", variant.repo, projector.path.name, projector.bytes)
-    return Load(read, file, beside, modalities(projector))
+    return replace(load, variant=read, projector=beside, modalities=modalities(projector))
+
+
+def _with_drafter(load: Load, drafter: Header | None) -> Load:
+    if drafter is None:
+        return load
+    beside = ModelFile(_type_name(drafter) or "mixed", load.variant.repo, drafter.path.name, drafter.bytes)
+    return replace(load, variant=replace(load.variant, drafter=drafter_shape(drafter)), drafter=beside)
 
 
 def modalities(projector: Header | None) -> tuple[str, ...]:

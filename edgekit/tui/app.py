@@ -138,9 +138,12 @@ class ChatApp(App[Exception]):
     async def action_quit(self) -> None:
         """Leave: stop what runs and give the memory back."""
         self.chat.status.change(activity="leaving")
-        await self.model.close(_PATIENCE if self.model.loaded.is_set() else 0.5)
+        patience = _PATIENCE if self.model.loaded.is_set() else 0.5
+        await self.model.rest(patience)
         if self.model.session is not None and not self.model.running:
             await self.chat.turns.over()
+            self.chat.keep_state()
+        await self.model.close(patience)
         await self.chat.saving.close()
         self.exit()
 

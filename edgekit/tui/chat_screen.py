@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from edgekit.chat.message import Message
-from edgekit.chat.saved import Draft, Settings, lasting_name, settings_of
+from edgekit.chat.saved import Draft, Settings, lasting_name, settings_of, state_name
 from edgekit.chat.session import Session
 from edgekit.errors import EdgekitError, UnsupportedError
 from edgekit.tui.attaching import Attaching
@@ -171,6 +171,15 @@ class ChatScreen(Screen[None]):
         )
         self.past.apply_settings()
 
+    def keep_state(self) -> None:
+        """Keep what the model has read of the conversation, which is left now."""
+        if self.history and self.saving.id is not None:
+            self._model.keep_state(state_name(self.saving.id), self.history)
+
+    def go_on_from_state(self, id: int) -> None:
+        """Let the model go on with a conversation from what it had read of it."""
+        self._model.go_on_from(state_name(id))
+
     def show_answering(self, answering: bool) -> None:
         """Show that a turn is going on, or that it is over."""
         composer = self.query_one(Composer)
@@ -305,6 +314,8 @@ class ChatScreen(Screen[None]):
 
     async def action_new(self) -> None:
         """Begin a new conversation."""
+        await self.turns.stop()
+        self.keep_state()
         await self.turns.forget()
         self.past.leave_edit()
         await self.saving.begin()

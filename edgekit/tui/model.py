@@ -43,6 +43,10 @@ class Model:
         self._tool_timeout = tool_timeout
         self._stop = threading.Event()
         self._closing = False
+        # Under which name the model's state of the conversation lies on disk that the next turn goes on with.
+        self._state: str | None = None
+        # Whether the model has read something since its state was kept.
+        self._read_on = False
         self.session: Session | None = None
         self.loaded = asyncio.Event()
 
@@ -66,9 +70,15 @@ class Model:
             if stop.is_set():
                 return
             await asyncio.sleep(_POLL)
-        loaded = session
+        # A state may still be on its way to the disk.
+        while self.running:
+            await asyncio.sleep(_POLL)
+        loaded, (state, self._state) = session, (self._state, None)
+        self._read_on = True
 
         def work(emit: Emit[Event | Answer]) -> None:
+            if state is not None:
+                loaded.take_state(state)
             permission, limit = self.permission, self._tool_timeout
             for event in answer_with_tools(loaded, messages, stop, permission=permission, limit=limit):
                 emit(event)
@@ -76,6 +86,25 @@ class Model:
         feed = self._feed = Feed(work, "edgekit-answer")
         async for event in feed:
             yield event
+
+    def go_on_from(self, state: str) -> None:
+        """Let the next turn begin with a state that was kept, where that is faster than reading all of it."""
+        self._state = state
+
+    def keep_state(self, name: str, messages: Sequence[Message]) -> None:
+        """Keep what the model has read of a conversation that is left; nothing where a turn is still going on."""
+        session, messages = self.session, tuple(messages)
+        self._state = None
+        if session is not None and self._read_on and not self.running:
+            self._read_on, kept = False, session
+            self._feed = Feed(lambda _: _ignore(kept.keep_state(name, messages)), "edgekit-keep")
+
+    async def rest(self, patience: float) -> None:
+        """Stop, and wait up to `patience` seconds until native code has come to an end."""
+        self.stop()
+        deadline = time.monotonic() + patience
+        while self.running and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL)
 
     def stop(self) -> None:
         """Let the running turn end with what it has."""
@@ -95,10 +124,7 @@ class Model:
     async def close(self, patience: float) -> None:
         """Stop, and give the memory back where native code comes to an end within `patience` seconds."""
         self._closing = True
-        self.stop()
-        deadline = time.monotonic() + patience
-        while self.running and time.monotonic() < deadline:
-            await asyncio.sleep(_POLL)
+        await self.rest(patience)
         if self.session is not None and not self.running:
             self.session.engine.close()
 
@@ -108,3 +134,7 @@ class Model:
             session.engine.close()
         else:
             self.session = session
+
+
+def _ignore(_: bool) -> None:
+    """Take no notice: a state that is not kept is read again."""

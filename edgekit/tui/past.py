@@ -48,6 +48,7 @@ class Past:
         """Leave the conversation with what is typed, and go on with a saved one where it ended."""
         screen = self._screen
         await screen.turns.stop()
+        screen.keep_state()
         await self._saving.hold()
         left = screen.take_composer()
         try:
@@ -69,6 +70,7 @@ class Past:
     async def _open(self, id: int, *, with_settings: bool) -> None:
         saved, lines = await self._saving.open(id)
         await self._screen.turns.forget()
+        self._screen.go_on_from_state(id)
         self.edited = None
         if with_settings:
             self._settings = saved.state.settings

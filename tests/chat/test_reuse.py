@@ -22,7 +22,7 @@ from edgekit.chat.events import Finished, TextPiece, ThoughtPiece
 from edgekit.chat.message import Media, Message, user
 from edgekit.chat.session import Session
 from edgekit.engine.cache import entries
-from edgekit.engine.drafting import Pace
+from edgekit.engine.drafting import Pace, Way
 from edgekit.engine.engine import Engine
 from edgekit.engine.sampling import Sampling
 
@@ -53,7 +53,7 @@ def fresh(q8_plan) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def used(q8_plan) -> Iterator[Engine]:
     with Engine.open(q8_plan) as engine, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edgekit.engine.saved_state._DISK_SPEED", 1e12)
+        patch.setattr("edgekit.engine.saved_state._disk_speed", lambda folder: 1e12)
         yield engine
 
 
@@ -88,7 +88,7 @@ class Conversation:
             self.session.think = not self.session.think
         if act == "reload":
             engine = self.session.engine
-            if engine.save_state("reuse"):
+            if engine.save_state("reuse", self.session.prompt(self.history)):
                 engine.cache.clear()
                 assert engine.load_state("reuse")
         self.history.append(self.question())
@@ -136,7 +136,7 @@ def written_afresh(session: Session, history: list[Message]) -> list[int]:
 def test_answers_are_those_of_a_fresh_run(seed: int, used: Engine, fresh: Engine):
     dice = random.Random(seed)
     used.cache.clear()
-    used._measured_pace = Pace("always" if seed % 2 else "never")
+    used._ways = [Way(way.guesser, Pace("always" if seed % 2 else "never")) for way in used._ways]
     talk = Conversation(Session(used, sampling=GREEDY), dice)
     for _ in range(TURNS):
         act = talk.change()
@@ -144,7 +144,7 @@ def test_answers_are_those_of_a_fresh_run(seed: int, used: Engine, fresh: Engine
         if act != "stop":
             same = Session(fresh, sampling=GREEDY, think=talk.session.think)
             fresh.cache.clear()
-            fresh._measured_pace = Pace("never")
+            fresh._ways = []
             expected = answer(same, talk.history)
             if said(finished.message) != said(expected.message):
                 tokens = written_afresh(same, talk.history)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from one_line import assert_one_line_error
+from oracles.drafted_pair import random_pair
 from oracles.ollama_grammar import parse
 
 from edgekit import paths
@@ -244,7 +245,7 @@ def test_what_the_file_says_of_sampling_stands_before_googles_defaults() -> None
 
 
 def test_a_drafter_stands_in_its_own_line(checkpoint: Made, converted: Path, tmp_path: Path, edgekit: Command) -> None:
-    drafter = convert(ConvertJob(checkpoint("drafter"), tmp_path, name="drafter")).outputs[0].path
+    drafter = random_pair(tmp_path).drafter
     result = edgekit("modelfile", converted / "mine-Q8_0.gguf", "--drafter", drafter)
     assert result.returncode == 0, result.stderr
     lines = parse(result.stdout)
@@ -252,6 +253,9 @@ def test_a_drafter_stands_in_its_own_line(checkpoint: Made, converted: Path, tmp
     assert ("PARAMETER", "draft_num_predict 3") in lines
     assert ("REQUIRES", "0.31.0") in lines
     assert "name the model it drafts for" in assert_one_line_error(edgekit("modelfile", drafter))
+    other = convert(ConvertJob(checkpoint("drafter"), tmp_path / "other", name="other")).outputs[0].path
+    said = assert_one_line_error(edgekit("modelfile", converted / "mine-Q8_0.gguf", "--drafter", other))
+    assert "drafts for another model" in said
     gemma3 = convert(ConvertJob(checkpoint("gemma3-text"), tmp_path / "gemma3", name="three")).outputs[0].path
     assert "no Gemma 4" in assert_one_line_error(edgekit("modelfile", gemma3, "--drafter", drafter))
 
