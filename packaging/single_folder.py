@@ -8,6 +8,7 @@ newer one; it is made with PyInstaller, which needs a Python with a shared libra
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tarfile
@@ -30,7 +31,10 @@ def build(target: Target, out: Path) -> Path:
     run(*pip, "--no-index", "--find-links", wheels[0].parent, "edgekit")
     run(*pip, _PYINSTALLER)
     made = [python, "-m", "PyInstaller", "--log-level=WARN", "--noconfirm", f"--distpath={work}/dist"]
-    run(*made, f"--workpath={work}/build", ROOT / "packaging/edgekit.spec", stdout=sys.stderr)
+    # Out of this folder's sight: what is packed is the wheel, with its profiles in it, and not the checkout.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    spec = ROOT / "packaging/edgekit.spec"
+    run(*made, f"--workpath={work}/build", spec, stdout=sys.stderr, cwd=work, env=environment)
     archive = out / f"edgekit-{wheelhouse.version(wheels)}-linux-{target.machine}.tar.gz"
     with tarfile.open(archive, "w:gz", compresslevel=6) as packed:
         packed.add(work / "dist/edgekit", "edgekit")

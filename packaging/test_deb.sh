@@ -48,7 +48,7 @@ say "Install: no network, no compiler"
 apart=(--net)
 inside apt-get -qq update
 inside apt-get -qq install --no-install-recommends python3 libstdc++6 zlib1g >/dev/null
-files >"$work/before"
+files >"$root.before"
 started=$(date +%s.%N)
 inside apt-get -qq install --no-install-recommends edgekit
 finished=$(date +%s.%N)
@@ -71,8 +71,8 @@ echo "demo in $(echo "$(date +%s.%N) - $started" | bc) s"
 
 say "Remove"
 inside apt-get -qq purge edgekit
-files >"$work/after"
-left=$(comm -13 "$work/before" "$work/after" | grep -v '^\./home/pi/' || true)
+files >"$root.after"
+left=$(comm -13 "$root.before" "$root.after" | grep -v '^\./home/pi/' || true)
 if [ -n "$left" ]; then echo "left behind:"; echo "$left"; exit 1; fi
 echo "nothing left but the user's own files:"
-comm -13 "$work/before" "$work/after"
+comm -13 "$root.before" "$root.after"

@@ -12,6 +12,7 @@ import deb
 import pytest
 import targets
 import wheelhouse
+from needed import needed
 
 from edgekit import __version__
 
@@ -20,6 +21,7 @@ _SITE = f"./usr/lib/edgekit/lib/python{targets.PYTHON}/site-packages"
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory) -> Path:
+    needed("dpkg-deb", "dpkg")
     out = tmp_path_factory.mktemp("dist")
     patch = pytest.MonkeyPatch()
     patch.setattr(deb, "WORK", out)
