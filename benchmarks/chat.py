@@ -3,8 +3,7 @@
 Usage: python benchmarks/chat.py [--model FILE.gguf --projector FILE.gguf | --synthetic E2B] [--repetitions N]
 
 Without --model, the bundled model is converted to Q8_0. --synthetic writes a variant's real shape at Q4_K_M with noise
-for weights, and a vision tower of its real width with 2 layers (E2B has 16: the other side, which encodes the picture
-for every turn, is spared most of that). Both sides get the same picture and questions; a follow-up turn
+for weights, and a vision tower of E2B's 16 layers. Both sides get the same picture and questions; a follow-up turn
 is timed from the question to the first token, in turns. Decode is timed beside a bare llama_decode loop with the same
 samplers, guessing (prompt lookup) beside none on text that repeats itself and on text that does not. Memory is the
 anonymous part of a process of its own after one turn. Wants a quiet machine; memory is read on Linux only.
@@ -46,6 +45,7 @@ FIRST, NEXT = "What is this?", "Which colour has it, and which shape?"
 REPEATED = "red circle, blue square, green star, yellow triangle, " * 8
 PICTURE = paths.demo_samples() / "red-circle.png"
 TOKENS = 192
+_VISION_LAYERS = 16
 LIKELIEST, VARIED = Sampling(temperature=0, max_tokens=TOKENS), Sampling(seed=1, max_tokens=TOKENS)
 
 
@@ -85,7 +85,7 @@ def synthetic(folder: Path, name: str) -> tuple[Path, Path]:
 
     variant = next(one for one in variants() if one.name == name)
     projector = folder / f"mmproj-gemma-4-{name}-it-F16.gguf"
-    write_projector(projector, variant.shape.hidden_size, vision=variant.vision)
+    write_projector(projector, variant.shape.hidden_size, vision=variant.vision, layers=_VISION_LAYERS)
     return write_synthetic(name, "Q4_K_M", folder / f"gemma-4-{name}-it-Q4_K_M.gguf"), projector
 
 

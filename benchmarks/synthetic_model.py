@@ -6,6 +6,7 @@ Usage: python benchmarks/synthetic_model.py E2B Q4_K_M OUT.gguf
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import sys
 from collections.abc import Iterator
@@ -18,12 +19,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from oracles.header_only import write_header_only
 
+from edgekit import paths
 from edgekit.catalog.load import variants
 from edgekit.convert.quantize import quantize
 from edgekit.gguf_header import TensorPlace, read_header
 
 # Values that are quantized once for each type and then repeated; a multiple of every block.
 _NOISE = 1 << 21
+# Where Unicode has room for 262,144 letters that no other token begins with.
+_LETTERS = 0x20000
 # As many merges as Gemma 4's tokenizer has.
 _MERGES = 514_906
 
@@ -53,12 +57,16 @@ def _repeated(block: bytes, place: TensorPlace) -> Iterator[bytes]:
 
 
 def _vocabulary(size: int) -> tuple[list[str], list[str]]:
-    """Return tokens and merges that take about the room of Gemma 4's."""
+    """Return the bundled model's tokens and merges, and others until they take about the room of Gemma 4's."""
+    known = json.loads((paths.demo_checkpoint() / "tokenizer.json").read_text(encoding="utf-8"))["model"]
     rng = random.Random(0)
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    tokens = ["<pad>", "<eos>", "<bos>", "<unk>"]
-    tokens += [f"{''.join(rng.choices(letters, k=rng.randint(1, 5)))}{index}" for index in range(size - len(tokens))]
-    merges = [f"{rng.choice(tokens)[:6]} {rng.choice(tokens)[:4]}{index % 97}" for index in range(_MERGES)]
+    tokens = sorted(known["vocab"], key=known["vocab"].__getitem__)
+    # One letter each, so that what the model wrote is read as the same tokens in the next turn.
+    tokens += [chr(_LETTERS + index) for index in range(size - len(tokens))]
+    merges = [" ".join(pair) for pair in known["merges"]]
+    merges += [
+        f"{rng.choice(tokens)[:6]} {rng.choice(tokens)[:4]}{index % 97}" for index in range(_MERGES - len(merges))
+    ]
     return tokens, merges
 
 

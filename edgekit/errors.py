@@ -9,6 +9,14 @@ class FileError(EdgekitError):
     """A file is missing, damaged, of the wrong kind or unsafe."""
 
 
+class NotHereError(FileError):
+    """A model has a name but was not downloaded; `name` is what `edgekit pull` takes."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class DoesNotFitError(EdgekitError):
     """Something needs more memory or disk than there is."""
 

@@ -45,6 +45,16 @@ def demo_samples() -> Path:
     return demo_directory() / "samples"
 
 
+def web_assets() -> Path:
+    """Return the folder of the page that chats in a browser."""
+    return _PACKAGE / "web" / "assets"
+
+
+def web_libraries() -> Path:
+    """Return the folder of the page's libraries, which tools/fetch_web.py fills."""
+    return _PACKAGE / "web" / "vendor"
+
+
 def cache_directory() -> Path:
     """Return the folder for what can be made again."""
     return Path(platformdirs.user_cache_dir(_APP))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import time
 import uuid
+
+from needed import needed
 
 LIMIT = 90.0
 
@@ -17,9 +18,7 @@ class Terminal:
     """A tmux server of its own with one window."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        tmux = shutil.which("tmux")
-        assert tmux, "tmux is missing: it is the judge of the terminal application (apt-get install tmux)"
-        self._tmux = [tmux, "-L", f"edgekit-{uuid.uuid4().hex}", "-f", os.devnull]
+        self._tmux = [needed("tmux", "tmux"), "-L", f"edgekit-{uuid.uuid4().hex}", "-f", os.devnull]
         self._environment = environment | {"TERM": "xterm-256color"}
 
     def start(self, *arguments: object) -> None:

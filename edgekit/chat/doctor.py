@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from gguf import Keys
 
 from edgekit import paths
 from edgekit.chat.models import projector_beside
+from edgekit.convert.sizes import size
 from edgekit.engine.problems import problems
 from edgekit.errors import FileError
 from edgekit.gguf_header import Header, read_header
@@ -19,6 +21,7 @@ from edgekit.hardware.probe import probe
 from edgekit.hardware.problem import Problem
 from edgekit.hardware.problems import machine_problems
 from edgekit.hardware.this_host import this_host
+from edgekit.hub.removal import unfinished
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,27 @@ def diagnose(models: Sequence[Path] = ()) -> Diagnosis:
     machine = replace(probe(), backend_devices=backend_devices())
     found = machine_problems(this_host(), machine, machine.backend_devices, built_features())
     looked = dict(_named(models) if models else _downloaded())
-    findings = [*map(Finding, found), *(Finding(one, path) for path, its in looked.items() for one in its)]
+    of_files = (Finding(one, path) for path, its in looked.items() for one in its)
+    findings = [*map(Finding, (*found, *cache_problems())), *of_files]
     return Diagnosis(machine, tuple(looked), tuple(findings))
+
+
+def cache_problems() -> Iterator[Problem]:
+    """Yield what is wrong with the folder of downloaded models."""
+    folder = paths.models_directory()
+    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not os.access(existing, os.W_OK):
+        yield Problem("cache_not_writable", f"{folder} cannot be written: no model can be pulled; set HF_HUB_CACHE")
+    if partly := unfinished():
+        left = size(sum(path.stat().st_size for path in partly))
+        yield Problem(
+            "unfinished_downloads",
+            f"{left} of downloads that broke off lie in {folder}: `edgekit pull` goes on with them, "
+            "`edgekit models clean` removes them",
+        )
+    for path in sorted(folder.glob("models--*/snapshots/*/**/*.gguf")):
+        if not path.exists():
+            yield Problem("lost_file", f"{path.name} points to a file that is gone: `edgekit pull` gets it again")
 
 
 def _named(models: Sequence[Path]) -> Iterator[tuple[Path, list[Problem]]]:
@@ -63,7 +85,8 @@ def _named(models: Sequence[Path]) -> Iterator[tuple[Path, list[Problem]]]:
 def _downloaded() -> Iterator[tuple[Path, list[Problem]]]:
     # repository, commit, file: huggingface_hub's layout.
     for path in sorted(paths.models_directory().glob("models--*/snapshots/*/**/*.gguf")):
-        yield path, _of_file(path)
+        if path.exists():
+            yield path, _of_file(path)
 
 
 def _projector(path: Path) -> Path | None:

@@ -13,7 +13,7 @@ from edgekit.engine.projector import MediaInput
 from edgekit.engine.video import open_video, timestamp
 
 if TYPE_CHECKING:
-    from edgekit.engine.engine import Engine
+    from edgekit.engine.loaded_model import LoadedModel
 
 # Bytes of pixels and samples that stay ready, so that a turn need not open the files of earlier ones again.
 ROOM = 32 << 20
@@ -22,7 +22,7 @@ ROOM = 32 << 20
 class PreparedMedia:
     """The media of a conversation, read once."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LoadedModel) -> None:
         self._engine = engine
         self._kept: OrderedDict[tuple[object, ...], Medium] = OrderedDict()
 
@@ -49,7 +49,7 @@ def _bytes(medium: Medium) -> int:
     return sum(part.bytes for part in medium if isinstance(part, MediaInput))
 
 
-def _read(engine: Engine, media: Media, image_tokens: Budget) -> Medium:
+def _read(engine: LoadedModel, media: Media, image_tokens: Budget) -> Medium:
     if media.kind == "image":
         return [engine.prepare(open_picture(media.path, media.image_tokens or image_tokens))]
     if media.kind == "audio":
@@ -62,5 +62,5 @@ def _read(engine: Engine, media: Media, image_tokens: Budget) -> Medium:
     return [*parts, *(_sound(engine, media.path) if video.has_sound and engine.takes_sound else [])]
 
 
-def _sound(engine: Engine, path: Path) -> list[MediaInput]:
+def _sound(engine: LoadedModel, path: Path) -> list[MediaInput]:
     return [engine.prepare(piece) for piece in open_sound(path).pieces()]

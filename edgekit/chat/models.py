@@ -6,10 +6,8 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from edgekit import hub
-from edgekit.catalog.load import variants
-from edgekit.catalog.variant import ModelFile, Variant
 from edgekit.chat.demo_model import DEMO_NAMES, demo_files
+from edgekit.chat.models_here import find_here
 from edgekit.convert.progress import Progress, silent
 from edgekit.engine.check import (
     check_context,
@@ -21,7 +19,8 @@ from edgekit.engine.check import (
     trained_context,
 )
 from edgekit.engine.file_fit import fit_file
-from edgekit.errors import DoesNotFitError, FileError
+from edgekit.engine.onnx.folder import is_onnx_folder
+from edgekit.errors import DoesNotFitError, FileError, UnsupportedError
 from edgekit.fit.file_pick import FilePick
 from edgekit.fit.measured import tuned
 from edgekit.fit.needs import Needs
@@ -49,20 +48,22 @@ def find_plan(
     """Return the plan for a GGUF file, a catalog name or `demo`; never goes to the network.
 
     `name` is a path to a GGUF (its projector `mmproj-*.gguf` is found beside it), `VARIANT:QUANTIZATION` as in
-    `gemma-4-E2B-it:Q4_0` when it lies in the local Hugging Face cache, `demo` for the bundled model or `demo:french`
-    for it with its French adapter: both are converted on first use, which `progress` reports. A `drafter` is the file
-    of the model's MTP drafter. Without a `context` it is the `usual` one, or what the model was trained for if that is
-    less; without `media` a projector is left out. With `as_tuned` the settings are those that `edgekit bench --tune`
-    found. Raises FileError or UnsupportedError with what to do, and DoesNotFitError where the machine lacks the memory,
-    unless by `force`.
+    `gemma-4-E2B-it:Q4_0` or `OWNER/NAME:QUANTIZATION` when it lies in the local Hugging Face cache, `demo` for the
+    bundled model or `demo:french` for it with its French adapter: both are converted on first use, which `progress`
+    reports. A `drafter` is the file of the model's MTP drafter. Without a `context` it is the `usual` one, or what the
+    model was trained for if that is less; without `media` a projector is left out. With `as_tuned` the settings are
+    those that `edgekit bench --tune` found. Raises FileError or UnsupportedError with what to do, NotHereError where
+    only the download is missing, and DoesNotFitError where the machine lacks the memory, unless by `force`.
     """
     found: Path | None = None
     if name in DEMO_NAMES:
         model, found = demo_files(name, progress)
-    elif (variant := _variant(name)) and not Path(name).exists():
-        model, found = _cached(variant, name.partition(":")[2])
+    elif not Path(name).exists() and (here := find_here(name)):
+        model, found = here
     else:
         model = Path(name)
+        if is_onnx_folder(model):
+            raise UnsupportedError(f"{name} is a folder of ONNX files: this takes a GGUF file")
     header, machine = check_model(model), probe()
     context = context or min(usual, trained_context(header) or usual)
     check_context(header, context)
@@ -100,28 +101,3 @@ def _projects_to(path: Path, width: int) -> bool:
         return projected_lengths(read_header(path)) == {width}
     except FileError:
         return False
-
-
-def _variant(name: str) -> Variant | None:
-    wanted = name.partition(":")[0].lower()
-    return next((variant for variant in variants() if wanted in (variant.model.lower(), variant.name.lower())), None)
-
-
-def _cached(variant: Variant, quantization: str) -> tuple[Path, Path | None]:
-    files = [file for file in variant.files if file.quantization.lower() == (quantization or "Q4_0").lower()]
-    if not files:
-        known = ", ".join(sorted({file.quantization for file in variant.files}))
-        raise FileError(f"{variant.model} is not known as {quantization}: there are {known}")
-    for file in files:
-        if model := hub.cached_file(file.repo, _file_name(variant, file)):
-            found = (hub.cached_file(projector.repo, projector.file or "") for projector in variant.projectors)
-            return model, next(filter(None, found), None)
-    missing = files[0]
-    raise FileError(
-        f"{variant.model} {missing.quantization} is not on this machine yet: "
-        f"`hf download {missing.repo} {_file_name(variant, missing)}` gets it"
-    )
-
-
-def _file_name(variant: Variant, file: ModelFile) -> str:
-    return file.file or f"{variant.model}-{file.quantization}.gguf"

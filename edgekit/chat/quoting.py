@@ -44,6 +44,8 @@ class Quoting:
 
     def uncover(self, prompt: str) -> list[Written]:
         """Return the rendered prompt in pieces, quoted ones apart."""
+        if not self._covered:
+            return [Written(prompt)] if prompt else []
         marks = re.compile(f"{_OPEN}{self._nonce}:(\\d+){_CLOSE}")
         # The pattern's group makes every second part a number.
         parts = marks.split(prompt)

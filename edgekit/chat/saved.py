@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.chat.lost import file_digest
 from edgekit.chat.message import Media, Message, Part, Text, ToolCall
+from edgekit.engine.onnx.folder import is_onnx_folder
 
 if TYPE_CHECKING:
     from edgekit.chat.session import Session
@@ -155,7 +156,7 @@ def _medium_from_json(value: dict[str, Any]) -> Media:
 
 def lasting_name(model: str) -> str:
     """Return a model's name as it holds in other folders too."""
-    return str(Path(model).absolute()) if Path(model).is_file() else model
+    return str(Path(model).absolute()) if Path(model).is_file() or is_onnx_folder(Path(model)) else model
 
 
 def settings_of(session: Session, model: str) -> Settings:

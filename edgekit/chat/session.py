@@ -17,7 +17,6 @@ from edgekit.chat.response import ResponseParser
 from edgekit.chat.tools import Tool
 from edgekit.engine.cache import Prompt, entries
 from edgekit.engine.constraint import Channel, Constraint
-from edgekit.engine.engine import Engine
 from edgekit.engine.native import StoppedError
 from edgekit.engine.projector import MediaInput
 from edgekit.engine.sampling import Sampling
@@ -25,6 +24,7 @@ from edgekit.engine.template import ChatTemplate
 from edgekit.errors import EdgekitError, UnsupportedError
 
 if TYPE_CHECKING:
+    from edgekit.engine.loaded_model import LoadedModel
     from edgekit.engine.media import Budget
 
 _THOUGHT = Channel("<|channel>", "<channel|>")
@@ -36,7 +36,7 @@ class Session:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: LoadedModel,
         *,
         system: str | None = None,
         tools: Sequence[Tool] = (),
@@ -115,12 +115,7 @@ class Session:
         takes = self.engine.takes_sound if media.kind == "audio" else self.engine.takes_pictures
         if not takes:
             what = {"image": "pictures", "audio": "sound", "video": "videos"}[media.kind]
-            raise UnsupportedError(
-                f"{self.engine.model_path.name} takes no {what} without its projector: "
-                "put the mmproj file beside it or name it with --projector"
-                if self.engine.plan.projector is None
-                else f"{self.engine.model_path.name} takes no {what}"
-            )
+            raise UnsupportedError(f"{self.engine.model_path.name} takes no {what}{self.engine.media_hint}")
 
 
 class _Turn:

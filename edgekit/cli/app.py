@@ -21,18 +21,21 @@ from edgekit.cli import (
     imatrix,
     inspect,
     modelfile,
+    models,
     output,
     pick,
     probe,
+    pull,
     run,
 )
 from edgekit.errors import EdgekitError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 # Command modules import nothing heavy at their top: `edgekit --help` starts at once.
-for module in (probe, pick, convert, imatrix, inspect, modelfile, run, chat, bench, doctor, demo):
+for module in (probe, pick, pull, convert, imatrix, inspect, modelfile, run, chat, bench, doctor, demo):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 app.add_typer(conversations.app, name="conversations")
+app.add_typer(models.app, name="models")
 
 
 def _version(asked: bool) -> None:
@@ -41,14 +44,19 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error and llama.cpp's log.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Gemma 4 on the machine you already have: pick, convert, talk, package. Offline."""
+    """Gemma 4 on the machine you already have: pick, convert, talk, package. Only `pull` asks the network."""
+    if context.invoked_subcommand is None:
+        from edgekit.cli import home
+
+        home.show()
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 
+from edgekit.cli.completion import names_here
 from edgekit.cli.options import ForceOption, JsonOption
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo.", autocompletion=names_here),
+    ],
     tune: Annotated[
         bool, typer.Option("--tune", help="Find the best threads, batch and repack, for chat to use.")
     ] = False,

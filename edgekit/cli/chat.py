@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,9 @@ import typer
 
 from edgekit import paths
 from edgekit.cli import output
-from edgekit.cli.options import DrafterOption, ForceOption
+from edgekit.cli.completion import names_here
+from edgekit.cli.offer import offer_download
+from edgekit.cli.options import DrafterOption, ForceOption, ProviderOption, QuantOption
 from edgekit.cli.tool_options import (
     AllowToolsOption,
     McpOption,
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from edgekit.chat.saved import Saved
     from edgekit.chat.session import Session
     from edgekit.chat.tools import Tool
-    from edgekit.engine.engine import Engine
+    from edgekit.engine.loaded_model import LoadedModel
     from edgekit.tui.model import OnProgress, OpenSession
 
 _DEMO = "demo"
@@ -38,7 +41,10 @@ _DEMO = "demo"
 def command(
     model: Annotated[
         str | None,
-        typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo (which it is if left out)."),
+        typer.Argument(
+            help="A .gguf file, an ONNX folder, a name such as gemma-4-E2B-it:Q4_0; demo if left out.",
+            autocompletion=names_here,
+        ),
     ] = None,
     system: Annotated[str | None, typer.Option(help="What the model should know and how it should answer.")] = None,
     think: Annotated[bool, typer.Option("--think", help="Let the model think before it answers.")] = False,
@@ -46,6 +52,8 @@ def command(
     audio: Annotated[list[Path] | None, typer.Option(help="A sound for the first question; may be repeated.")] = None,
     projector: Annotated[Path | None, typer.Option(help="The mmproj file, if it is not beside the model.")] = None,
     drafter: DrafterOption = None,
+    quant: QuantOption = None,
+    provider: ProviderOption = None,
     context: Annotated[int | None, typer.Option(min=64, help="Tokens that the conversation may take.")] = None,
     temperature: Annotated[
         float | None, typer.Option(min=0, help="0 always takes the likeliest word; 1 if not given.")
@@ -70,14 +78,26 @@ def command(
             "use `edgekit run MODEL PROMPT` in pipes and scripts, or `edgekit chat --plain`"
         )
 
+    offer_download(asked)
+
     def opener(name: str) -> OpenSession:
         def open_session(report: OnProgress) -> Session:
-            from edgekit.chat.models import find_plan
-            from edgekit.engine.engine import Engine
+            from edgekit.chat.runnable import find_runnable
+            from edgekit.engine.open_model import open_model
 
-            eyes, helper = (projector, drafter) if name == asked else (None, None)
-            plan = find_plan(name, projector=eyes, drafter=helper, context=context, force=force, progress=report)
-            engine = Engine.open(plan, lambda share: report(share, 1))
+            # What was chosen for the first model says nothing of another one.
+            chosen = (projector, drafter, quant, provider) if name == asked else (None, None, None, None)
+            plan = find_runnable(
+                name,
+                projector=chosen[0],
+                drafter=chosen[1],
+                context=context,
+                precision=chosen[2],
+                provider=chosen[3],
+                force=force,
+                progress=report,
+            )
+            engine = open_model(plan, lambda share: report(share, 1))
             return _session(engine, tools, saved, system, think, temperature)
 
         return open_session
@@ -110,7 +130,7 @@ def _saved(last: bool, id: int | None) -> Saved | None:
 
 
 def _session(
-    engine: Engine,
+    engine: LoadedModel,
     tools: Sequence[Tool],
     saved: Saved | None,
     system: str | None,
@@ -146,7 +166,7 @@ def _talk_plainly(
 
     attachments = [read_attachment(path) for path in media]
     session = open_session(lambda done, total, text="": None)
-    with session.engine:
+    with closing(session.engine):
         saving = PlainSaving(session, model)
         history = saving.open(conversation) if conversation is not None else ()
         PlainChat(session, saving, attachments, permission, limit, history).run()

@@ -17,6 +17,11 @@ class Format(str, Enum):
 
     gguf = "gguf"
     safetensors = "safetensors"
+    onnx = "onnx"
+
+
+# How the folder of a whole repository is called on the Hub.
+_ENDINGS = {Format.gguf: "-GGUF", Format.safetensors: "", Format.onnx: "-ONNX"}
 
 
 def command(
@@ -31,13 +36,17 @@ def command(
     allow_unmerged: Annotated[
         bool, typer.Option("--allow-unmerged", help="Leave out what fits nowhere of an adapter, and list it.")
     ] = False,
+    keep_adapter: Annotated[
+        bool, typer.Option("--keep-adapter", help="With ONNX: do not merge, write the adapter apart as .onnx_adapter.")
+    ] = False,
     to: Annotated[
-        Format, typer.Option("--to", help="GGUF files, or the merged checkpoint itself as safetensors.")
+        Format, typer.Option("--to", help="GGUF files, ONNX graphs, or the merged checkpoint itself as safetensors.")
     ] = Format.gguf,
     quant: Annotated[
         list[str] | None,
         typer.Option(
-            help="As llama-quantize names them: Q8_0 (the default), Q4_K_M, IQ2_M, F16, ...; may be repeated.",
+            help="As llama-quantize names them: Q8_0 (the default), Q4_K_M, IQ2_M, F16, ...; "
+            "for ONNX q4 (the default), q4f16, int8, fp16, fp32; may be repeated.",
             metavar="Q",
         ),
     ] = None,
@@ -59,7 +68,8 @@ def command(
     ] = None,
     pure: Annotated[bool, typer.Option("--pure", help="Every tensor in the same type, no mixture.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="The folder to write to; NAME-GGUF or NAME here by default.", metavar="DIR")
+        Path | None,
+        typer.Option(help="The folder to write to; NAME-GGUF, NAME-ONNX or NAME here by default.", metavar="DIR"),
     ] = None,
     projector: Annotated[
         str, typer.Option(help="Eyes and ears: auto, none, F32, BF16, F16 or Q8_0.", metavar="Q")
@@ -84,13 +94,16 @@ def command(
     lmstudio: Annotated[
         bool, typer.Option("--lmstudio", help="Then link the files into the folder where LM Studio looks for models.")
     ] = False,
+    web: Annotated[
+        bool, typer.Option("--web", help="Then write a page beside the ONNX graphs that chats in a browser.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show the sizes, write nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Turn a fine-tune into GGUF files with a Modelfile, or merge it, in one pass and little memory."""
+    """Turn a fine-tune into GGUF files with a Modelfile or ONNX graphs, or merge it, in one pass and little memory."""
     from dataclasses import replace
 
     from edgekit.catalog.recipe import Choices
@@ -102,6 +115,13 @@ def command(
     from edgekit.convert.preflight import tell_nobody
 
     chosen = convert_options.choices(tensor_type or (), token_embedding_type, output_tensor_type, pure)
+    if keep_adapter and (to != Format.onnx or not adapter):
+        raise typer.BadParameter("only ONNX keeps an adapter: add --to onnx and --adapter", param_hint="--keep-adapter")
+    if to == Format.onnx and (projector not in ("auto", "none") or imatrix or split_size or chosen != Choices()):
+        raise typer.BadParameter(
+            "ONNX graphs have their own types and parts: leave out --split-size and what chooses types",
+            param_hint="--to",
+        )
     if to == Format.safetensors and (quant or projector != "auto" or imatrix or split_size or chosen != Choices()):
         raise typer.BadParameter(
             "a merged checkpoint keeps its types: leave out --quant, --projector, --split-size and what chooses types",
@@ -121,18 +141,19 @@ def command(
         to.value,
         weights,
         allow_unmerged,
+        keep_adapter=keep_adapter,
     )
     if to == Format.gguf:
         job = replace(job, quantizations=convert_options.quantizations(quant or (), checkpoint, adapters, yes=yes))
+    if to == Format.onnx:
+        job = replace(job, quantizations=convert_options.precisions(quant or ()))
     if out is None:
-        # The Hub's own convention for a repository of GGUF files.
-        ending = "-GGUF" if to == Format.gguf else ""
-        job = replace(job, out=Path(f"{job.file_name}{ending}"))
+        job = replace(job, out=Path(f"{job.file_name}{_ENDINGS[to]}"))
     if split_size is not None:
         job = replace(job, split_size=convert_options.size(split_size, "--split-size"))
     if memory is not None:
         job = replace(job, memory=convert_options.size(memory, "--memory"))
-    after = Afterwards(verify, tuple(ask or ()), ollama, lmstudio)
+    after = Afterwards(verify, tuple(ask or ()), ollama, lmstudio, web)
     after.check(job)
     with orderly_termination(), output.progress("Converting", in_bytes=True) as step:
         shown = ConvertProgress(step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from edgekit.cli import output
 from edgekit.errors import EdgekitError, UnsupportedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgekit.convert.job import ConvertJob, ConvertResult
     from edgekit.convert.lmstudio import Link
 
@@ -23,6 +26,7 @@ class Afterwards:
     questions: tuple[str, ...] = ()
     ollama: bool = False
     lmstudio: bool = False
+    web: bool = False
     # What came of each wish, for --json, and why one was not fulfilled.
     report: dict[str, object] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -35,6 +39,8 @@ class Afterwards:
             raise typer.BadParameter("Ollama gets GGUF files: leave out --to", param_hint="--ollama")
         if self.lmstudio:
             _check_lmstudio(job)
+        if self.web:
+            _check_web(job)
         if not self.verify:
             return
         if job.to != "gguf":
@@ -57,6 +63,8 @@ class Afterwards:
                 self.report["ollama"] = _hand_over(job, result, quiet=quiet)
             if self.lmstudio and not self.problems:
                 self.report["lmstudio"] = _link(job, result, quiet=quiet)
+            if self.web:
+                self.report["web"] = _write_page(job, quiet=quiet)
         except EdgekitError as problem:
             self._failed(str(problem), job)
 
@@ -117,3 +125,20 @@ def _link(job: ConvertJob, result: ConvertResult, *, quiet: bool) -> list[Link]:
         for one in made:
             output.show(f"  {one.path} ({one.how})")
     return made
+
+
+def _check_web(job: ConvertJob) -> None:
+    if job.to != "onnx":
+        raise typer.BadParameter("browsers take ONNX graphs: add --to onnx", param_hint="--web")
+    from edgekit.web.page import check_libraries
+
+    check_libraries()
+
+
+def _write_page(job: ConvertJob, *, quiet: bool) -> list[Path]:
+    from edgekit.web.page import write_page
+
+    written = write_page(job.out, job.file_name)
+    if not quiet:
+        output.hint(f"The page is {written[-1]}. Next: edgekit run --web {shlex.quote(str(job.out))}")
+    return written

@@ -33,6 +33,13 @@ def quantizations(asked: Sequence[str], checkpoint: Path, adapters: Sequence[Pat
     return wanted or (QUANTIZATION,)
 
 
+def precisions(asked: Sequence[str]) -> tuple[str, ...]:
+    """Return the precisions of ONNX graphs to make, q4 by default."""
+    from edgekit.convert.onnx.precision import check_precision
+
+    return tuple(_parse(check_precision, name, "--quant") for name in asked) or ("q4",)
+
+
 def adapters(asked: Sequence[str]) -> tuple[tuple[Path, ...], tuple[float, ...]]:
     """Return the folders of adapters and how much of each: DIR=0.5 is half, unless a folder is called that."""
     found = [_weighted(text) for text in asked]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 
 from rich.table import Table
@@ -21,8 +23,9 @@ _MOST_REASONS = 8
 
 def show(result: ConvertResult, *, dry_run: bool) -> None:
     """Print a conversion for people."""
-    output.show(Text(f"In {result.outputs[0].path.parent}:", style="dim"))
-    output.show(_table(result))
+    folder = result.outputs[-1].path.parent
+    output.show(Text(f"In {folder}:", style="dim"))
+    output.show(_table(result.outputs, folder))
     if result.ledger:
         output.show("")
     for line in _ledger(result.ledger):
@@ -32,10 +35,14 @@ def show(result: ConvertResult, *, dry_run: bool) -> None:
         output.hint("A dry run: everything was checked and nothing was written.")
         return
     output.hint(f"{result.seconds:.1f} s, at most {output.size(result.peak_memory)} of memory.")
-    output.hint(f"Next: {_next(result.outputs[0])}")
+    output.hint(f"Next: {_next(result.outputs)}")
 
 
-def _next(made: Output) -> str:
+def _next(outputs: Sequence[Output]) -> str:
+    made = outputs[0]
+    if made.kind == "onnx":
+        folder = shlex.quote(str(outputs[-1].path.parent))
+        return f'edgekit run {folder} "Who are you?", or load it with onnxruntime-genai or transformers.js'
     if made.kind == "checkpoint":
         return f"edgekit convert {shlex.quote(str(made.path.parent))}, or load that folder in vLLM, MLX or transformers"
     if made.kind == "drafter":
@@ -43,14 +50,19 @@ def _next(made: Output) -> str:
     return f'edgekit run {shlex.quote(str(made.path))} "Who are you?"'
 
 
-def _table(result: ConvertResult) -> Table:
+def _table(outputs: Sequence[Output], folder: Path) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("File", overflow="fold")
     table.add_column("Kind", no_wrap=True)
     table.add_column("Quantization", no_wrap=True)
     table.add_column("Size", no_wrap=True, justify="right")
-    for made in result.outputs:
-        table.add_row(Text(made.path.name, style="bold"), made.kind, made.quantization or "", _size(made.bytes))
+    for made in outputs:
+        table.add_row(
+            Text(str(made.path.relative_to(folder)), style="bold"),
+            made.kind,
+            made.quantization or "",
+            _size(made.bytes),
+        )
     return table
 
 
@@ -60,8 +72,10 @@ def _size(count: int) -> str:
 
 def _ledger(ledger: list[LedgerEntry]) -> list[str]:
     merged = [entry for entry in ledger if entry.status == "merged"]
-    lines = [f"{len(merged)} of {len(ledger)} adapter tensors merged{_change(merged)}"] if ledger else []
-    others = Counter(_fate(entry) for entry in ledger if entry.status != "merged" or entry.reason)
+    kept = sum(entry.status == "kept" for entry in ledger)
+    lines = [f"{len(merged)} of {len(ledger)} adapter tensors merged{_change(merged)}"] if len(ledger) > kept else []
+    lines += [f"{kept} kept in files of their own"] if kept else []
+    others = Counter(_fate(one) for one in ledger if one.status not in ("merged", "kept") or one.reason)
     lines += [f"{count} {fate}" for fate, count in others.most_common(_MOST_REASONS)]
     left = sum(others.values()) - sum(count for _, count in others.most_common(_MOST_REASONS))
     return [*lines, f"{left} for other reasons: see --json"] if left else lines

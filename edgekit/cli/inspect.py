@@ -1,4 +1,4 @@
-"""`edgekit inspect`: what a checkpoint, an adapter, a GGUF or a Modelfile is."""
+"""`edgekit inspect`: what a checkpoint, an adapter, a GGUF, an ONNX folder or a Modelfile is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from edgekit.cli.options import JsonOption
 
 
 def command(
-    path: Annotated[Path, typer.Argument(help="A checkpoint's or an adapter's folder, a GGUF or a Modelfile.")],
+    path: Annotated[
+        Path, typer.Argument(help="A checkpoint's, an adapter's or an ONNX folder, a GGUF or a Modelfile.")
+    ],
     other: Annotated[
         Path | None,
         typer.Argument(help="A GGUF to compare with; an adapter's base model; the model of a projector."),

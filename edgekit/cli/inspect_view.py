@@ -12,7 +12,7 @@ from edgekit.cli import output
 from edgekit.convert.inspection import Comparison, Report
 from edgekit.convert.inspection.comparison import KeyDifference, TensorDifference
 
-_KINDS = {"text": "model", "imatrix": "importance matrix", "modelfile": "Modelfile"}
+_KINDS = {"text": "model", "imatrix": "importance matrix", "modelfile": "Modelfile", "onnx": "ONNX folder"}
 _TEMPLATES = {
     "none": "none",
     "own": "of its own",

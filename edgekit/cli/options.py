@@ -10,4 +10,12 @@ DrafterOption = Annotated[
     typer.Option(help="The GGUF of the model's MTP drafter: used where it measures faster.", metavar="FILE"),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run the model even where it does not fit into memory.")]
+QuantOption = Annotated[
+    str | None,
+    typer.Option(help="Of a folder of ONNX files: fp32, fp16, int8, q4 or q4f16; the best that fits if left out."),
+]
+ProviderOption = Annotated[
+    str | None,
+    typer.Option(help="What computes a folder of ONNX files, as the installed onnxruntime has it: cpu, cuda, dml ..."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout and nothing else.")]

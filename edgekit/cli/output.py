@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console, RenderableType
+    from rich.progress import Progress, TaskID
 
 # The consoles of progress bars on stderr: what is printed beside one of another console tears it.
 _bars: list[Console] = []
@@ -165,8 +166,15 @@ def progress(title: str, *, in_bytes: bool = False) -> Iterator[Step]:
 
     `in_bytes` says that what is done is counted so, and shows the rate.
     """
+    with progress_bars(title, in_bytes=in_bytes) as [step]:
+        yield step
+
+
+@contextmanager
+def progress_bars(*titles: str, in_bytes: bool = False) -> Iterator[list[Step]]:
+    """Show a progress bar on stderr for each title while the body runs; nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
-        yield lambda done, total, text="": None
+        yield [_unseen] * len(titles)
         return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -176,9 +184,16 @@ def progress(title: str, *, in_bytes: bool = False) -> Iterator[Step]:
     named = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     columns = byte_columns(console.width) if in_bytes else (*named, TextColumn("{task.fields[text]}"))
     with Progress(*columns, console=console, transient=True) as bars:
-        task = bars.add_task(title, total=None, text="")
         _bars.append(console)
         try:
-            yield lambda done, total, text="": bars.update(task, completed=done, total=total, text=text)
+            yield [_step(bars, bars.add_task(title, total=None, text="")) for title in titles]
         finally:
             _bars.remove(console)
+
+
+def _unseen(done: float, total: float, text: str = "") -> None:
+    """Show nothing."""
+
+
+def _step(bars: Progress, task: TaskID) -> Step:
+    return lambda done, total, text="": bars.update(task, completed=done, total=total, text=text)

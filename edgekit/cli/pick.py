@@ -56,7 +56,7 @@ def command(
     every: Annotated[bool, typer.Option("--all", help="Show every quantization.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show where the memory goes.")] = False,
     model: Annotated[
-        Path | None, typer.Option(help="Judge this GGUF file instead of choosing.", metavar="FILE")
+        Path | None, typer.Option(help="Judge this GGUF file or ONNX folder instead of choosing.", metavar="FILE")
     ] = None,
     projector: Annotated[Path | None, typer.Option(help="The projector of --model.", metavar="FILE")] = None,
     measure: Annotated[bool, typer.Option(help="Measure the memory bandwidth, once per machine.")] = True,
@@ -71,13 +71,18 @@ def command(
     if profiles:
         pick_view.show_profiles(json=json)
         return
-    machine = read_profile(profile) if profile is not None else _this_machine(measure=measure)
+    machine = read_profile(profile) if profile is not None else this_machine(measure=measure)
     asked = tuple(dict.fromkeys(["text", *(one.value for one in modality or [])]))
     if projector and not model:
         raise typer.BadParameter("a projector belongs to a --model", param_hint="--projector")
     if model:
-        from edgekit.cli import file_view
+        from edgekit.cli import file_view, folder_view
+        from edgekit.engine.onnx.folder import is_onnx_folder
 
+        if is_onnx_folder(model) and projector is None:
+            wanted = Needs(context, asked, prefer.value)
+            folder_view.show_folder(model, machine, wanted, explain=explain, json=json)
+            return
         file_view.show_file(model, projector, machine, Needs(context, asked, prefer.value), explain=explain, json=json)
         return
     found = pick(machine, Needs(context, asked, prefer.value), by_guide=policy is Policy.guide)
@@ -87,7 +92,8 @@ def command(
         pick_view.show(found, every=every, explain=explain)
 
 
-def _this_machine(*, measure: bool) -> Machine:
+def this_machine(*, measure: bool) -> Machine:
+    """Return this machine; `measure` times its memory and kernels, once, with a bar."""
     from edgekit.hardware.probe import probe
 
     if not measure:

@@ -77,7 +77,7 @@ def _show_choice(found: Pick, *, explain: bool) -> None:
     if not chosen.fits:
         return
     output.show("")
-    for line in next_commands(chosen):
+    for line in next_commands(chosen, found.machine):
         output.show(Text(f"  {line}"), whole_lines=True)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgekit.cli import output
-from edgekit.cli.options import DrafterOption, ForceOption, JsonOption
+from edgekit.cli.completion import names_here
+from edgekit.cli.options import DrafterOption, ForceOption, JsonOption, ProviderOption, QuantOption
 from edgekit.cli.task_options import (
     BoxesOption,
     FromOption,
@@ -29,6 +31,7 @@ from edgekit.cli.tool_options import (
     opened_tools,
     permission_for,
 )
+from edgekit.cli.web import serve
 from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
@@ -40,7 +43,12 @@ if TYPE_CHECKING:
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A .gguf file, a name such as gemma-4-E2B-it:Q4_0, or demo.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A .gguf file, an ONNX folder, a name such as gemma-4-E2B-it:Q4_0, or demo.", autocompletion=names_here
+        ),
+    ],
     prompt: Annotated[str | None, typer.Argument(help="The question; read from a pipe where it is left out.")] = None,
     image: Annotated[list[Path] | None, typer.Option(help="A picture to ask about; may be repeated.")] = None,
     audio: Annotated[list[Path] | None, typer.Option(help="A sound of up to 5 minutes; may be repeated.")] = None,
@@ -62,22 +70,31 @@ def command(
     tool_timeout: ToolTimeoutOption = 60,
     projector: Annotated[Path | None, typer.Option(help="The mmproj file, if it is not beside the model.")] = None,
     drafter: DrafterOption = None,
+    quant: QuantOption = None,
+    provider: ProviderOption = None,
     context: Annotated[int | None, typer.Option(min=64, help="Tokens that the conversation may take.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens that the answer may take.")] = None,
     temperature: Annotated[float, typer.Option(min=0, help="0 always takes the likeliest word.")] = 1.0,
     top_p: Annotated[float, typer.Option(min=0, max=1, help="Choose among the likeliest words of this share.")] = 0.95,
     top_k: Annotated[int, typer.Option(min=0, help="Choose among so many likeliest words; 0 for all.")] = 64,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same answer.")] = None,
+    web: Annotated[
+        bool, typer.Option("--web", help="Serve the page of an ONNX folder to browsers on this machine instead.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where --web serves; 0 for any free port.")] = 8642,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a model one question and print its answer."""
+    if web:
+        serve(model, port)
+        return
     from edgekit.chat.json_schema import grammar, read_schema
     from edgekit.chat.message import Media, user
-    from edgekit.chat.models import find_plan
     from edgekit.chat.presets import preset_budget
+    from edgekit.chat.runnable import find_runnable
     from edgekit.chat.session import Session
-    from edgekit.engine.engine import Engine
+    from edgekit.engine.open_model import open_model
     from edgekit.engine.sampling import Sampling
 
     media = [Media("image", path) for path in image or ()] + [Media("audio", path) for path in audio or ()]
@@ -89,10 +106,19 @@ def command(
     with opened_tools(tool or (), mcp or ()) as tools:
         permission = permission_for(allow_tools, tools)
         with output.progress("Finding the model") as step:
-            plan = find_plan(model, projector=projector, drafter=drafter, context=context, force=force, progress=step)
+            plan = find_runnable(
+                model,
+                projector=projector,
+                drafter=drafter,
+                context=context,
+                precision=quant,
+                provider=provider,
+                force=force,
+                progress=step,
+            )
         with output.progress("Loading") as step:
-            engine = Engine.open(plan, lambda fraction: step(fraction, 1))
-        with engine:
+            engine = open_model(plan, lambda fraction: step(fraction, 1))
+        with closing(engine):
             session = Session(
                 engine,
                 system=system,

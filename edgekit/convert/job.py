@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gguf import GGMLQuantizationType, Keys
 
@@ -37,6 +37,9 @@ from edgekit.convert.target import FileKind, Group, Target, target
 from edgekit.convert.whole_file import whole_files
 from edgekit.errors import FileError, UnsupportedError
 
+if TYPE_CHECKING:
+    from edgekit.convert.onnx.conversion import OnnxConversion
+
 _NO_TEMPLATE = "no chat template: chat and run will refuse this file; copy chat_template.jinja from the base model"
 _NO_EXPERTS = "MXFP4_MOE stores experts so and all else as Q8_0: this model has no experts, a smaller one is Q4_K_M"
 _TOO_LARGE = "{name} has values above 65504, which F16 writes as infinity: choose BF16 instead"
@@ -58,7 +61,7 @@ class ConvertJob:
     choices: Choices = field(default_factory=Choices)
     # What its columns matter, for quantizations that make use of it.
     imatrix: Path | None = None
-    to: Literal["gguf", "safetensors"] = "gguf"
+    to: Literal["gguf", "safetensors", "onnx"] = "gguf"
     # How much of each adapter; 1 if not given.
     adapter_weights: tuple[float, ...] = ()
     # Whether keys of adapters that fit nowhere are left out.
@@ -67,6 +70,8 @@ class ConvertJob:
     memory: int = DEFAULT_BUDGET
     # The bytes of tensors that one file of the model may have; the projector is never in parts, nobody reads those.
     split_size: int | None = None
+    # Whether adapters stay in files of their own; ONNX graphs take one of them for each run.
+    keep_adapter: bool = False
 
     @property
     def file_name(self) -> str:
@@ -104,11 +109,7 @@ def convert(
     start = time.monotonic()
     caller = CallersMemory.before()
     with Checkpoint(job.checkpoint) as checkpoint, _adapters(job) as adapters:
-        conversion = (
-            _Conversion(job, checkpoint, adapters)
-            if job.to == "gguf"
-            else MergedCheckpoint(job.out, checkpoint, adapters)
-        )
+        conversion = _open(job, checkpoint, adapters)
         plan = conversion.plan()
         free = check_room(job.out, sum(output.bytes for output in plan))
         tasks = conversion.tasks(conversion.merging.uncounted())
@@ -125,6 +126,25 @@ def convert(
             peak_memory(),
             conversion.warnings,
         )
+
+
+def _open(
+    job: ConvertJob, checkpoint: Checkpoint, adapters: Adapters
+) -> _Conversion | MergedCheckpoint | OnnxConversion:
+    if job.to == "gguf":
+        return _Conversion(job, checkpoint, adapters)
+    if job.to == "safetensors":
+        return MergedCheckpoint(job.out, checkpoint, adapters)
+    try:
+        # Large, and not on every machine.
+        from edgekit.convert.onnx.conversion import OnnxConversion
+    except ModuleNotFoundError as problem:
+        if problem.name != "onnx":
+            raise
+        raise UnsupportedError("ONNX graphs need the onnx package: pip install 'edgekit[onnx]'") from problem
+    return OnnxConversion(
+        job.out, checkpoint, adapters, job.quantizations, job.projector, keep_adapter=job.keep_adapter
+    )
 
 
 def _adapters(job: ConvertJob) -> Adapters:

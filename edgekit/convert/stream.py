@@ -30,7 +30,7 @@ _PLAIN = 9
 # A merge adds, in double precision, what one adapter makes, the sum, a difference and a product.
 _MERGED = 32
 # The first number that F16 rounds to infinity: half a step above its largest, 65504.
-_F16_INFINITE = 65520.0
+F16_INFINITE = 65520.0
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class Block(Task):
     def make(self) -> Pieces:
         """Read, merge and quantize."""
         rows = self.plan.rows(self.start, self.stop, self.merging.apply)
-        _check_values(self.plan, rows)
+        check_values(self.plan, rows)
         is_unbounded = self.plan.unbounded or Type.F16 not in self.types
-        too_large = not is_unbounded and bool(np.abs(rows).max(initial=0) >= _F16_INFINITE)
+        too_large = not is_unbounded and bool(np.abs(rows).max(initial=0) >= F16_INFINITE)
         pairs = zip(self.types, self.group.targets, strict=True)
         return Pieces([quantize(type, rows, self._importance(target)) for type, target in pairs], too_large)
 
@@ -125,7 +125,7 @@ def stream(found: Sequence[Block], writers: Mapping[Path, ShardWriter], room: in
     return list(too_large)
 
 
-def _check_values(plan: TensorPlan, rows: Floats) -> None:
+def check_values(plan: TensorPlan, rows: Floats) -> None:
     """Raise FileError where rows hold NaN or infinity; a clipped layer's bound may be infinite."""
     if np.isfinite(rows).all() or (plan.unbounded and not np.isnan(rows).any()):
         return

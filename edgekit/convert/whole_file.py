@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from io import BufferedWriter
@@ -42,6 +43,26 @@ class WholeFile:
         except OSError as problem:
             raise self._explain(problem) from problem
         self.bytes += len(data)
+
+    def place(self, offset: int, data: bytes | memoryview) -> None:
+        """Write bytes at a position; a file is written so from beginning to end, or appended to."""
+        rest = memoryview(data)
+        self.bytes = max(self.bytes, offset + len(rest))
+        try:
+            while rest:
+                count = os.pwrite(self._file.fileno(), rest, offset)
+                offset, rest = offset + count, rest[count:]
+        except OSError as problem:
+            raise self._explain(problem) from problem
+
+    def digest(self) -> str:
+        """Return the SHA-256 of what was written, which is read for it."""
+        self.settle()
+        made = hashlib.sha256()
+        with self.partial.open("rb") as file:
+            while data := file.read(1 << 20):
+                made.update(data)
+        return made.hexdigest()
 
     def settle(self) -> None:
         """Wait until everything written so far is safe on the disk; only then is the disk known not to be full."""

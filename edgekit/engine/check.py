@@ -81,9 +81,13 @@ def check_drafter(path: Path, model: Header) -> Header:
 
 def check_context(model: Header, context: int) -> None:
     """Refuse a context longer than what the model was trained for; UnsupportedError says how long that is."""
-    trained = trained_context(model)
+    check_trained(model.path.name, trained_context(model), context)
+
+
+def check_trained(name: str, trained: int, context: int) -> None:
+    """Refuse a context longer than the one a model was trained for, of which 0 says nothing; UnsupportedError."""
     if trained and context > trained:
-        raise UnsupportedError(f"a context of {context} tokens: {model.path.name} was trained for at most {trained}")
+        raise UnsupportedError(f"a context of {context} tokens: {name} was trained for at most {trained}")
 
 
 def trained_context(model: Header) -> int:

@@ -6,6 +6,7 @@ import os
 from collections import OrderedDict
 from contextlib import suppress
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -24,9 +25,9 @@ _DIGEST = 32
 class Embeddings:
     """What one projector made of media, by their digests; arrays of shape (length, width), float32."""
 
-    def __init__(self, projector: Path, width: int) -> None:
+    def __init__(self, projector: Path, width: int, library: str = "llama_cpp") -> None:
         self._folder = paths.cache_directory() / "embeddings"
-        self._projector = _identity(projector)
+        self._projector = _identity(projector, library)
         self._width = width
         self._kept: OrderedDict[str, np.ndarray[Any, Any]] = OrderedDict()
 
@@ -93,9 +94,7 @@ class Embeddings:
             too_much -= freed
 
 
-def _identity(projector: Path) -> str:
-    """Return what tells a projector, and the llama.cpp that computes it, from others."""
-    import llama_cpp
-
+def _identity(projector: Path, library: str) -> str:
+    """Return what tells a projector, and the library that computes it, from others."""
     status = projector.stat()
-    return f"{llama_cpp.__version__} {projector.resolve()} {status.st_size} {status.st_mtime_ns}"
+    return f"{import_module(library).__version__} {projector.resolve()} {status.st_size} {status.st_mtime_ns}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import threading
 import time
@@ -25,7 +26,7 @@ from edgekit.engine.sampling import Sampler, Sampling
 from edgekit.engine.saved_state import SavedStates
 from edgekit.engine.threads import physical_cores
 from edgekit.engine.trial import Files, check_unseen
-from edgekit.engine.vocabulary import Vocabulary
+from edgekit.engine.vocabulary import LlamaVocabulary
 from edgekit.engine.writer import Writer
 from edgekit.errors import UnsupportedError
 
@@ -60,7 +61,7 @@ class Engine:
         try:
             self._plan, self._model = plan, model
             threads = plan.threads or physical_cores()
-            self.vocabulary = Vocabulary(model)
+            self.vocabulary = LlamaVocabulary(model)
             # The E variants, those with per-layer embeddings, were trained to read pictures causally, the others in
             # both directions. mtmd tells them apart by their widths alone.
             causal = self.metadata("gemma4.embedding_length_per_layer_input") not in ("", "0")
@@ -189,6 +190,13 @@ class Engine:
         """Return whether the template can ask for a thought channel."""
         return "enable_thinking" in self.chat_template
 
+    @property
+    def media_hint(self) -> str:
+        """Return what would let the model take pictures and sounds, to follow "takes no pictures"; may be empty."""
+        if self._projector is not None:
+            return ""
+        return " without its projector: put the mmproj file beside it or name it with --projector"
+
     def metadata(self, key: str) -> str:
         """Return a value of the file's header as text, or ""."""
         text = ctypes.create_string_buffer(1024)
@@ -287,7 +295,8 @@ class Engine:
                             self.cache.stop.set()
                     return
 
-        threading.Thread(target=watch, name="edgekit-stop", daemon=True).start()
+        # threading.Thread would wait here until the thread has begun: milliseconds of the first word on a busy board.
+        _thread.start_new_thread(watch, ())
         try:
             yield
         finally:

@@ -20,7 +20,7 @@ from edgekit.engine.loading import load_model
 from edgekit.engine.native import StoppedError, llama
 from edgekit.engine.threads import physical_cores
 from edgekit.engine.trial import Files, check_unseen
-from edgekit.engine.vocabulary import Vocabulary
+from edgekit.engine.vocabulary import LlamaVocabulary
 from edgekit.errors import DoesNotFitError, EdgekitError, FileError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _weight_name(tensor: Tensor) -> str:
 
 
 def _pieces(model: int, texts: Sequence[str], chunk: int) -> Iterator[list[int]]:
-    vocabulary = Vocabulary(model)
+    vocabulary = LlamaVocabulary(model)
     begins = [vocabulary.bos] if llama.llama_vocab_get_add_bos(llama.llama_model_get_vocab(model)) else []
     tokens = [token for text in texts for token in begins + vocabulary.tokenize(text, control=False)]
     for start in range(0, len(tokens) - chunk + 1, chunk):

@@ -14,6 +14,8 @@ from typing import Any
 import llama_cpp.llama_cpp as _llama
 import llama_cpp.mtmd_cpp as _mtmd
 
+from edgekit.hardware.build import load_backends
+
 # The bindings declare pointers as plain integers and arrays as what they stand for: types would only mislead.
 llama: Any = _llama
 mtmd: Any = _mtmd
@@ -43,6 +45,7 @@ def start() -> None:
     """Start llama.cpp once, with its log kept for `complaints` instead of on the screen."""
     llama.llama_log_set(_listener, None)
     mtmd.mtmd_helper_log_set(_listener, None)
+    load_backends()
     llama.llama_backend_init()
 
 

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from edgekit.engine import native
 from edgekit.engine.dry_run import DryRun, dry_run
 from edgekit.engine.native import llama
-from edgekit.engine.vocabulary import Vocabulary
+from edgekit.engine.vocabulary import LlamaVocabulary
 from edgekit.errors import EdgekitError, UnsupportedError
 from edgekit.fit.settings import Settings
 
@@ -89,7 +89,7 @@ def _talk(path: Path, run: DryRun) -> None:
     # Without one, llama.cpp ends the process when it is asked for tokens.
     if llama.llama_vocab_type(llama.llama_model_get_vocab(run.model)) == llama.LLAMA_VOCAB_TYPE_NONE:
         raise UnsupportedError(f"{path} has no vocabulary: it cannot be talked to")
-    vocabulary = Vocabulary(run.model)
+    vocabulary = LlamaVocabulary(run.model)
     for token in vocabulary.tokenize(_TEXT)[:64]:
         vocabulary.piece(token)
 

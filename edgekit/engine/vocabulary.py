@@ -3,12 +3,62 @@
 from __future__ import annotations
 
 import ctypes
+from abc import ABC, abstractmethod
 
 from edgekit.engine.native import llama
 
 
-class Vocabulary:
-    """A loaded model's tokens."""
+class Vocabulary(ABC):
+    """A loaded model's tokens, whichever library splits its texts."""
+
+    size: int
+    bos: int
+
+    @abstractmethod
+    def tokenize(self, text: str, *, control: bool = True) -> list[int]:
+        """Return the tokens of a text; with `control` the spelling of a control token becomes that token.
+
+        No BOS is added: Gemma 4's template writes it.
+        """
+
+    @abstractmethod
+    def piece(self, token: int) -> bytes:
+        """Return the bytes of a token, which may end inside a character; control tokens by their spelling.
+
+        Nothing of what is no token.
+        """
+
+    @abstractmethod
+    def ends(self, token: int) -> bool:
+        """Return whether the model ends its turn with this token."""
+
+    @abstractmethod
+    def is_control(self, token: int) -> bool:
+        """Return whether a token steers the conversation, as turns, channels, tool calls and media places do."""
+
+    @abstractmethod
+    def suppressed(self) -> list[int]:
+        """Return the tokens that the model must never say, as its generation config lists them."""
+
+    def control_spellings(self, text: str) -> set[str]:
+        """Return the spellings of control tokens that stand in a text."""
+        found = {
+            self.piece(token).decode("utf-8", "replace") for token in set(self.tokenize(text)) if self.is_control(token)
+        }
+        # The unknown token stands for characters that have none: only what is written counts.
+        return {spelling for spelling in found if spelling in text}
+
+    def tokenize_plainly(self, spelling: str) -> list[int]:
+        """Return tokens that only write a control token's spelling down."""
+        tokens = self.tokenize(spelling, control=False)
+        if any(map(self.is_control, tokens)):
+            # User-defined tokens are found even without `control`: cut in two, the spelling is none.
+            return self.tokenize(spelling[:1], control=False) + self.tokenize(spelling[1:], control=False)
+        return tokens
+
+
+class LlamaVocabulary(Vocabulary):
+    """The tokens of a model that llama.cpp loaded."""
 
     def __init__(self, model: int) -> None:
         self._vocab = llama.llama_model_get_vocab(model)
@@ -17,10 +67,7 @@ class Vocabulary:
         self._known_ends: dict[int, bool] = {}
 
     def tokenize(self, text: str, *, control: bool = True) -> list[int]:
-        """Return the tokens of a text; with `control` the spelling of a control token becomes that token.
-
-        No BOS is added: Gemma 4's template writes it.
-        """
+        """Return the tokens of a text, as `Vocabulary.tokenize` says."""
         raw = text.encode("utf-8", "replace")
         room = len(raw) + 8
         tokens = (llama.llama_token * room)()
@@ -58,22 +105,6 @@ class Vocabulary:
             return False
         spelling = self.piece(token)
         return spelling.startswith(b"<|") or spelling.endswith(b"|>")
-
-    def control_spellings(self, text: str) -> set[str]:
-        """Return the spellings of control tokens that stand in a text."""
-        found = {
-            self.piece(token).decode("utf-8", "replace") for token in set(self.tokenize(text)) if self.is_control(token)
-        }
-        # The unknown token stands for characters that have none: only what is written counts.
-        return {spelling for spelling in found if spelling in text}
-
-    def tokenize_plainly(self, spelling: str) -> list[int]:
-        """Return tokens that only write a control token's spelling down."""
-        tokens = self.tokenize(spelling, control=False)
-        if any(map(self.is_control, tokens)):
-            # User-defined tokens are found even without `control`: cut in two, the spelling is none.
-            return self.tokenize(spelling[:1], control=False) + self.tokenize(spelling[1:], control=False)
-        return tokens
 
     def suppressed(self) -> list[int]:
         """Return the tokens that the model must never say, as its generation config lists them."""

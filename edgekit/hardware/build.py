@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.hardware.backends import library_folder
+from edgekit.hardware.ggml import silently
+from edgekit.hardware.libraries import backend_loader
 from edgekit.hardware.machine import BackendDevice
 
 # enum ggml_backend_dev_type (ggml-backend.h); a further kind stands for several devices taken together.
@@ -36,9 +38,21 @@ _FEATURES = {
 }
 
 
+@cache
+def load_backends() -> None:
+    """Let ggml load its backends, the processor's among them, where they are not linked into llama.cpp; once.
+
+    Left alone, llama.cpp would look for them beside the Python interpreter and in the current folder.
+    """
+    if load := backend_loader():
+        with silently():
+            load()
+
+
 def backend_devices() -> tuple[BackendDevice, ...]:
     """Return the devices that llama.cpp would choose from; asking starts the driver of every GPU it was built for."""
     try:
+        load_backends()
         count, get = _function("ggml_backend_dev_count"), _function("ggml_backend_dev_get")
         count.restype, get.restype, get.argtypes = ctypes.c_size_t, ctypes.c_void_p, [ctypes.c_size_t]
         return tuple(_device(get(index)) for index in range(count()))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from edgekit.hardware.backends import library_folder
+from edgekit.hardware.libraries import processor_library
 
-_FILES = {"linux": "libggml-cpu.so", "darwin": "libggml-cpu.dylib", "win32": "ggml-cpu.dll"}
 # Values of enum ggml_type (ggml.h); files depend on them, so they never change.
 TYPES = {
     "F32": 0,
@@ -69,12 +67,12 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 
 @cache
 def _library() -> ctypes.CDLL:
-    folder = library_folder()
-    if folder is None:
+    file = processor_library()
+    if file is None:
         raise OSError("llama-cpp-python is not installed")
     # Not through `import llama_cpp`, which starts the driver of every GPU. What is not in this library is looked up in
     # the one that it needs, libggml-base.
-    return ctypes.CDLL(str(folder / _FILES[sys.platform]))
+    return ctypes.CDLL(str(file))
 
 
 @cache

@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edgekit.chat.onnx_fit import memory
 from edgekit.chat.session import Session
+from edgekit.engine.onnx.folder import check_folder
 from edgekit.errors import EdgekitError
 from edgekit.fit.expected import expected_memory
+from edgekit.fit.onnx_plan import OnnxPlan
 from edgekit.fit.plan import Plan
 from edgekit.hardware.probe import probe
 from edgekit.tui.model import Model, OpenSession
@@ -75,5 +78,8 @@ def _carry_over(former: Session, present: Session) -> None:
     present.think = former.think and present.engine.takes_thinking
 
 
-def _planned(plan: Plan) -> int | None:
+def _planned(plan: Plan | OnnxPlan) -> int | None:
+    if isinstance(plan, OnnxPlan):
+        lines = memory(check_folder(plan.model), plan).lines
+        return sum(line.bytes for line in lines if line.where == "host")
     return expected_memory(plan, probe())

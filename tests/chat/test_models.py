@@ -7,13 +7,13 @@ import shutil
 import pytest
 
 from edgekit.chat.models import find_plan
-from edgekit.errors import FileError, UnsupportedError
+from edgekit.errors import FileError, NotHereError, UnsupportedError
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """A Hugging Face cache as downloads leave it."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
 
     def add(repo, file, source):
         folder = tmp_path / f"models--{repo.replace('/', '--')}"
@@ -60,8 +60,10 @@ def test_a_catalog_name_in_the_hugging_face_cache(q8_plan, cache):
 
 
 def test_what_is_not_there_is_said_with_what_to_do(cache, tmp_path):
-    with pytest.raises(FileError, match=r"hf download google/gemma-4-E2B-it-qat-q4_0-gguf gemma-4-E2B_q4_0-it\.gguf"):
+    with pytest.raises(NotHereError, match="`edgekit pull gemma-4-E2B-it:Q4_0` gets it"):
         find_plan("gemma-4-E2B-it:Q4_0")
+    with pytest.raises(NotHereError, match="`edgekit pull someone/some-GGUF:Q4_0` gets it"):
+        find_plan("someone/some-GGUF:Q4_0")
     with pytest.raises(FileError, match="Q8_0"):
         find_plan("gemma-4-E2B-it:Q9_9")
     with pytest.raises(FileError, match="does not exist"):

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -18,7 +19,9 @@ from edgekit.catalog.variant import ModelFile
 from edgekit.cli.pick_table import table
 from edgekit.cli.pick_view import show
 from edgekit.fit.needs import Needs
+from edgekit.fit.next_commands import projector_to_pull
 from edgekit.fit.picker import pick
+from edgekit.fit.placement import best_candidate
 from edgekit.hardware.profile import profile_names, read_profile
 
 CANDIDATE = {
@@ -82,9 +85,7 @@ def test_the_table_and_the_next_command(edgekit, profile):
     variant, quantization = chosen[0].split()[1:3]
     assert f"Take gemma-4-{variant}-it:{quantization}." in done.stdout
     assert f"\n  edgekit chat gemma-4-{variant}-it:{quantization}" in done.stdout
-    download = re.search(r"\n  hf download (\S+) (\S+)\n", done.stdout)
-    assert download
-    assert download.groups() in {(one.repo, one.file) for one in _files()}
+    assert re.search(rf"\n  edgekit pull gemma-4-{variant}-it:{quantization}( --projector none)?\n", done.stdout)
 
 
 def _files() -> Iterator[ModelFile]:
@@ -95,10 +96,23 @@ def test_every_file_has_the_name_it_is_published_under():
     assert [(one.repo, one.quantization) for one in _files() if not (one.file or "").endswith(".gguf")] == []
 
 
-def test_a_file_in_parts_is_downloaded_whole(edgekit):
-    done = edgekit("pick", "--profile", "server-a100-80gb", "--policy", "guide")
-    assert 'hf download unsloth/gemma-4-31B-it-GGUF --include "BF16/gemma-4-31B-it-BF16-*.gguf"' in done.stdout
-    assert "edgekit chat gemma-4-31B-it:BF16" in done.stdout
+def test_another_projector_than_the_usual_one_is_named(edgekit):
+    done = edgekit("pick", "--profile", "laptop-16gb", "--for", "audio")
+    assert re.search(r"\n  edgekit pull gemma-4-E[24]B-it:\S+ --projector F16\n", done.stdout), done.stdout
+
+
+def test_a_projector_that_would_not_fit_is_left_out():
+    """The chat loads a projector that is there; where text alone fits, pick must not bring one."""
+    asked = set()
+    for profile in profile_names():
+        machine = read_profile(profile)
+        for chosen in (one for one in pick(machine, Needs()).candidates if one.fits):
+            option = projector_to_pull(chosen, machine)
+            seeing = replace(chosen.load, projector=chosen.load.variant.projectors[0], modalities=("text", "image"))
+            fits = best_candidate(seeing, machine, Needs(chosen.settings.context, ("text", "image"))).fits
+            assert option == ("" if fits else "none")
+            asked.add(option)
+    assert asked == {"", "none"}
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -118,11 +132,11 @@ def test_the_table_fits_its_columns(width, prefer):
 
 def test_a_command_is_never_broken(monkeypatch, capsys):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("COLUMNS", "56")
     show(pick(read_profile("laptop-32gb"), Needs()), every=False, explain=False)
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "hf download" in line]
-    assert line.endswith(".gguf")
-    assert len(line) > 60
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "edgekit chat" in line]
+    assert line.endswith("--context 32768")
+    assert len(line) > 56
 
 
 def test_explain_shows_where_the_memory_goes(edgekit):

@@ -137,7 +137,8 @@ def test_wrong_models(edgekit, model, tmp_path):
     for name in ("missing.gguf", "cut.gguf", "head.gguf", "noise.gguf", "fake.gguf", "empty.gguf", "."):
         line = assert_one_line_error(edgekit("run", tmp_path / name, "Hello"))
         assert str(tmp_path) in line
-    assert "hf download" in assert_one_line_error(edgekit("run", "gemma-4-E4B-it:Q4_K_M", "Hello"))
+    line = assert_one_line_error(edgekit("run", "gemma-4-E4B-it:Q4_K_M", "Hello"))
+    assert "`edgekit pull gemma-4-E4B-it:Q4_K_M` gets it" in line
 
 
 def test_wrong_media_and_tools(edgekit, tmp_path):

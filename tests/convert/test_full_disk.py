@@ -12,7 +12,11 @@ from forks import Forks
 from edgekit import paths
 
 PAGE = 4096
-FORMS = {"gguf": ("--name", "pico"), "safetensors": ("--adapter", str(paths.demo_adapter()), "--to", "safetensors")}
+FORMS = {
+    "gguf": ("--name", "pico"),
+    "safetensors": ("--adapter", str(paths.demo_adapter()), "--to", "safetensors"),
+    "onnx": ("--to", "onnx"),
+}
 # Fills the disk but for some bytes when the first file is opened: the preflight has found room before.
 FILL = """
 import contextlib, os, sys

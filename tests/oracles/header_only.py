@@ -111,10 +111,16 @@ def _vocabulary(writer: gguf.GGUFWriter, size: int, vocabulary: tuple[list[str],
     writer.add_chat_template((paths.demo_checkpoint() / "chat_template.jinja").read_text(encoding="utf-8"))
     writer.add_token_list(tokens)
     writer.add_token_scores([0.0] * size)
-    writer.add_token_types([gguf.TokenType.CONTROL] * 4 + [gguf.TokenType.NORMAL] * (size - 4))
+    writer.add_token_types([_token_type(token) for token in tokens])
     writer.add_token_merges(merges)
     writer.add_bos_token_id(2)
     writer.add_eos_token_id(1)
+
+
+def _token_type(token: str) -> gguf.TokenType:
+    if token.startswith("<0x"):
+        return gguf.TokenType.BYTE
+    return gguf.TokenType.CONTROL if len(token) > 2 and token[0] + token[-1] == "<>" else gguf.TokenType.NORMAL
 
 
 def _keys(writer: gguf.GGUFWriter, variant: Variant, shape: Shape) -> None:

@@ -17,18 +17,23 @@ _CLIPS = (("input_max", 9.0), ("input_min", -9.0), ("output_max", 9.0), ("output
 _AUDIO_OUTPUT = 1536
 
 
-def write_projector(path: Path, width: int, *, vision: Tower | None = None, audio: Tower | None = None) -> None:
+def write_projector(
+    path: Path, width: int, *, vision: Tower | None = None, audio: Tower | None = None, layers: int = _LAYERS
+) -> None:
     """Write a projector for a text model whose embeddings have `width` values; intermediate_size 0: no encoder."""
     writer = gguf.GGUFWriter(path, "clip")
     writer.add_bool("clip.use_gelu", True)
     for kind, tower in (("vision", vision), ("audio", audio)):
         writer.add_bool(f"clip.has_{kind}_encoder", tower is not None)
         if tower:
-            _keys(writer, kind, tower, width)
+            _keys(writer, kind, tower, width, layers)
     if vision:
-        (_vision if vision.intermediate_size else _large_patches)(writer, vision, width)
+        if vision.intermediate_size:
+            _vision(writer, vision, width, layers)
+        else:
+            _large_patches(writer, vision, width)
     if audio:
-        _audio(writer, audio, width)
+        _audio(writer, audio, width, layers)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -51,14 +56,14 @@ def warmed_up(model: Path, projector: Path, *, flash_attention: bool = True) -> 
     return float(found)
 
 
-def _keys(writer: gguf.GGUFWriter, kind: str, tower: Tower, width: int) -> None:
+def _keys(writer: gguf.GGUFWriter, kind: str, tower: Tower, width: int, layers: int) -> None:
     place = f"clip.{kind}."
     unified = "" if tower.intermediate_size else "u"
     writer.add_string(place + "projector_type", f"gemma4{unified}{kind[0]}")
     writer.add_uint32(place + "projection_dim", width)
     writer.add_uint32(place + "embedding_length", tower.hidden_size)
     writer.add_uint32(place + "feed_forward_length", tower.intermediate_size)
-    writer.add_uint32(place + "block_count", _LAYERS if tower.intermediate_size else 0)
+    writer.add_uint32(place + "block_count", layers if tower.intermediate_size else 0)
     writer.add_uint32(place + "attention.head_count", tower.num_attention_heads)
     writer.add_float32(place + "attention.layer_norm_epsilon", 1e-6)
     if kind == "vision":
@@ -80,9 +85,9 @@ def _linear(writer: gguf.GGUFWriter, name: str, rows: int, columns: int, *, clip
         writer.add_tensor(f"{name}.{end}", np.full(1, value, np.float32))
 
 
-def _vision(writer: gguf.GGUFWriter, tower: Tower, width: int) -> None:
+def _vision(writer: gguf.GGUFWriter, tower: Tower, width: int, layers: int) -> None:
     hidden, inner, clipped = tower.hidden_size, tower.intermediate_size, tower.clipped
-    for layer in range(_LAYERS):
+    for layer in range(layers):
         place = f"v.blk.{layer}."
         for name in ("ln1", "ln2", "attn_post_norm", "ffn_post_norm"):
             _plain(writer, f"{place}{name}.weight", hidden)
@@ -109,12 +114,12 @@ def _large_patches(writer: gguf.GGUFWriter, tower: Tower, width: int) -> None:
     _linear(writer, "mm.input_projection", width, hidden)
 
 
-def _audio(writer: gguf.GGUFWriter, tower: Tower, width: int) -> None:
+def _audio(writer: gguf.GGUFWriter, tower: Tower, width: int, layers: int) -> None:
     hidden, inner = tower.hidden_size, tower.intermediate_size
     if not inner:
         _linear(writer, "mm.a.input_projection", width, hidden)
         return
-    for layer in range(_LAYERS):
+    for layer in range(layers):
         place = f"a.blk.{layer}."
         norms = ("ffn_norm", "ffn_post_norm", "ffn_norm_1", "ffn_post_norm_1", "norm_conv", "conv_norm", "ln2")
         for name in (*norms, "attn_pre_norm", "attn_post_norm"):

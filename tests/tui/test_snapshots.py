@@ -107,7 +107,7 @@ def test_first_screen(looks: Callable[..., bool]) -> None:
 def test_first_screen_with_advice(looks: Callable[..., bool]) -> None:
     advice = (
         "This machine suits gemma-4-E2B-it:Q4_0. To get it and talk to it:",
-        "hf download a/b c.gguf",
+        "edgekit pull c",
         "edgekit chat c",
     )
 

@@ -14,7 +14,7 @@ class LedgerEntry:
     key: str
     # In the checkpoint's spelling; None where the key fits nowhere.
     tensor: str | None
-    status: Literal["merged", "ineffective", "refused"]
+    status: Literal["merged", "kept", "ineffective", "refused"]
     # What the product of the halves, or the difference to a trained weight, is multiplied by.
     scale: float
     # Frobenius norm of the change over that of the weight; None until it is merged, or where it is not.

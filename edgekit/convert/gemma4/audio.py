@@ -16,7 +16,8 @@ MEL_BINS = 128
 _CHANNELS = [128, 32]
 
 
-def _softplus(values: Floats) -> Floats:
+def softplus(values: Floats) -> Floats:
+    """Return log(1 + e^x)."""
     # The model scales queries by softplus(x); llama.cpp takes the result. log(1 + e^x) without overflow.
     wide = values.astype(np.float64)
     return (np.maximum(wide, 0) + np.log1p(np.exp(-np.abs(wide)))).astype(np.float32)
@@ -43,7 +44,7 @@ _LAYER_ROWS = {
     "self_attn.k_proj.weight": Row("attn_k.weight", "hidden hidden"),
     "self_attn.v_proj.weight": Row("attn_v.weight", "hidden hidden"),
     "self_attn.relative_k_proj.weight": Row("attn_k_rel.weight", "hidden hidden"),
-    "self_attn.per_dim_scale": Row("per_dim_scale.weight", "head", transform=_softplus),
+    "self_attn.per_dim_scale": Row("per_dim_scale.weight", "head", transform=softplus),
     "self_attn.post.weight": Row("attn_out.weight", "hidden hidden"),
     "norm_post_attn.weight": Row("attn_post_norm.weight", "hidden"),
     "lconv1d.pre_layer_norm.weight": Row("conv_norm.weight", "hidden"),

@@ -11,7 +11,9 @@ from edgekit.convert.inspection.adapter import inspect_adapter
 from edgekit.convert.inspection.checkpoint import inspect_checkpoint
 from edgekit.convert.inspection.gguf import inspect_gguf
 from edgekit.convert.inspection.modelfile import inspect_modelfile
+from edgekit.convert.inspection.onnx_folder import inspect_onnx
 from edgekit.convert.inspection.report import Report
+from edgekit.engine.onnx.folder import is_onnx_folder
 from edgekit.errors import FileError
 from edgekit.gguf_header import read_header
 
@@ -19,8 +21,10 @@ _MAGIC = b"GGUF"
 
 
 def inspect(path: Path) -> Report:
-    """Describe a checkpoint, an adapter, a GGUF or a Modelfile; FileError where it is none of these, or damaged."""
+    """Describe a checkpoint, an adapter, a GGUF, an ONNX folder or a Modelfile; FileError for others."""
     _check_exists(path)
+    if is_onnx_folder(path):
+        return inspect_onnx(path)
     if path.is_dir():
         return inspect_adapter(path) if is_adapter(path) else _inspect_checkpoint(path)
     if is_gguf(path):

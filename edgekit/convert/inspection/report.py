@@ -11,7 +11,7 @@ from typing import Literal
 from edgekit.catalog.load import variants
 from edgekit.hardware.problem import Problem
 
-Kind = Literal["checkpoint", "adapter", "text", "projector", "drafter", "imatrix", "modelfile"]
+Kind = Literal["checkpoint", "adapter", "text", "projector", "drafter", "imatrix", "modelfile", "onnx"]
 
 # The first that matches counts; names of GGUF and of Hugging Face alike.
 _PARTS = (

@@ -1,0 +1,96 @@
+"""What is known of the downloaded models: whether they fit, which template they have, what is newer on the Hub."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gguf import Keys
+
+from edgekit.catalog.find import find_variant, split_name
+from edgekit.chat.models import projector_beside
+from edgekit.chat.models_here import ModelHere, companions, find_here, models_here
+from edgekit.engine.check import check_model, check_projector, trained_context
+from edgekit.engine.problems import template_revision
+from edgekit.errors import EdgekitError
+from edgekit.fit.file_pick import pick_file
+from edgekit.fit.needs import USUAL_CONTEXT, Needs
+from edgekit.fit.recognized import file_load, modalities
+from edgekit.gguf_header import Header
+from edgekit.hardware.machine import Machine
+from edgekit.hub.cache import is_here, name_in_repo
+from edgekit.hub.remote import Look, RemoteFile
+from edgekit.hub.removal import remove
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A model on this machine."""
+
+    model: ModelHere
+    projector: Path | None
+    # current, old, own or none; "damaged" where the file cannot be read.
+    template: str
+    # None where only llama.cpp could tell: other architectures.
+    fits: bool | None
+
+
+def kept_models(machine: Machine) -> list[Kept]:
+    """Return the downloaded models, the last used first."""
+    return sorted((_kept(model, machine) for model in models_here()), key=lambda one: one.model.used, reverse=True)
+
+
+def newer(models: Sequence[ModelHere], look: Look) -> list[ModelHere]:
+    """Return the models of which the Hub has another content by now; an EdgekitError where it cannot be asked."""
+    return [model for model in models if any(not is_here(file) for file in _listed(model, look))]
+
+
+def _listed(model: ModelHere, look: Look) -> list[RemoteFile]:
+    names = {name_in_repo(path) for path in model.paths}
+    return [file for file in look(model.repo).files if file.path in names]
+
+
+def remove_model(model: ModelHere, others: Sequence[ModelHere]) -> int:
+    """Remove a model, and projectors and drafters that none of the `others` uses; return how many bytes that frees."""
+    freed = remove(model.repo, [name_in_repo(path) for path in model.paths])
+    variant = find_variant(split_name(model.name)[0])
+    shared = {one.repo for one in variant.projectors} if variant else set()
+    same = [one for one in others if variant and find_variant(split_name(one.name)[0]) == variant]
+    for repo in {model.repo, *(set() if same else shared)} - {one.repo for one in others}:
+        freed += remove(repo, dict.fromkeys(name_in_repo(path) for path in companions(repo)))
+    return freed
+
+
+def _kept(model: ModelHere, machine: Machine) -> Kept:
+    times = [(path, path.stat()) for path in model.paths]
+    projector = None
+    try:
+        header = check_model(model.paths[0])
+        projector = projector_for(model.name, header)
+        template = template_revision(header.text(Keys.Tokenizer.CHAT_TEMPLATE))
+        return Kept(model, projector, template, _fits(header, projector, machine))
+    except EdgekitError:
+        return Kept(model, projector, "damaged", None)
+    finally:
+        # Looking is no use of the model.
+        for path, before in times:
+            with suppress(OSError):
+                os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def projector_for(name: str, header: Header) -> Path | None:
+    """Return the projector that a model would be run with."""
+    here = find_here(name)
+    return (here[1] if here else None) or projector_beside(header)
+
+
+def _fits(header: Header, projector: Path | None, machine: Machine) -> bool | None:
+    seen = check_projector(projector, header) if projector else None
+    load = file_load(header, seen)
+    if load is None:
+        return None
+    context = min(USUAL_CONTEXT, trained_context(header) or USUAL_CONTEXT)
+    return pick_file(load, header, seen, machine, Needs(context, ("text", *modalities(seen)))).fits

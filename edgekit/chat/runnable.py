@@ -1,0 +1,57 @@
+"""From what a person calls a model to the plan that runs it, whatever its files are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekit.chat.models import find_plan
+from edgekit.chat.onnx_fit import fit_folder
+from edgekit.convert.progress import Progress, silent
+from edgekit.engine.onnx.folder import check_folder, check_precision, is_onnx_folder
+from edgekit.engine.onnx.runtime import find_provider
+from edgekit.errors import DoesNotFitError, UnsupportedError
+from edgekit.fit.onnx_plan import OnnxPlan
+from edgekit.fit.plan import Plan
+from edgekit.hardware.probe import probe
+
+
+def find_runnable(
+    name: str,
+    *,
+    projector: Path | None = None,
+    drafter: Path | None = None,
+    context: int | None = None,
+    precision: str | None = None,
+    provider: str | None = None,
+    force: bool = False,
+    progress: Progress = silent,
+) -> Plan | OnnxPlan:
+    """Return the plan for a folder of ONNX files, or for what `find_plan` knows.
+
+    `precision` and `provider` choose among what a folder holds and what onnxruntime can compute with. Raises what
+    `find_plan` raises.
+    """
+    if is_onnx_folder(Path(name)):
+        if projector is not None:
+            raise UnsupportedError(f"{name} is a folder of ONNX files with its encoders inside: leave --projector out")
+        if drafter is not None:
+            raise UnsupportedError(f"{name} is a folder of ONNX files, which take no drafter: leave --drafter out")
+        return _find_folder(Path(name), context, precision, provider, force=force)
+    if precision is not None or provider is not None:
+        raise UnsupportedError(f"{name} is no folder of ONNX files: --quant and --provider choose among those")
+    return find_plan(name, projector=projector, drafter=drafter, context=context, force=force, progress=progress)
+
+
+def _find_folder(
+    path: Path, context: int | None, precision: str | None, provider: str | None, *, force: bool
+) -> OnnxPlan:
+    folder = check_folder(path)
+    wanted = check_precision(folder, precision) if precision else None
+    best = fit_folder(folder, probe(), context=context, precision=wanted, provider=find_provider(provider))
+    if not (best.fits or force):
+        why = best.reason.rstrip(".")
+        raise DoesNotFitError(
+            f"{path} does not fit into memory: it {why[0].lower()}{why[1:]}; "
+            "close other programs, or run it all the same with --force"
+        )
+    return best.plan

@@ -1,0 +1,1 @@
+"""A folder of ONNX files through onnxruntime."""

@@ -1,0 +1,1 @@
+"""A page that chats with a model in a browser, and what serves it on this machine."""

@@ -1,0 +1,77 @@
+"""What is wrong with a folder of ONNX files is said in one line, by reading it or by onnxruntime."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from oracles.pico_onnx import PRECISIONS, onnx_folder
+
+from edgekit.engine.onnx.engine import OnnxEngine
+from edgekit.engine.onnx.folder import check_folder, check_precision, is_onnx_folder
+from edgekit.engine.onnx.runtime import CPU, find_provider
+from edgekit.errors import EdgekitError, FileError, UnsupportedError
+from edgekit.fit.onnx_plan import OnnxPlan
+
+__all__ = ["onnx_folder"]
+
+DECODER = "onnx/decoder_model_merged.onnx"
+
+
+@pytest.fixture
+def spoiled(onnx_folder, tmp_path):
+    """A copy, to spoil."""
+    return shutil.copytree(onnx_folder, tmp_path / "model")
+
+
+def open_and_read(folder):
+    engine = OnnxEngine.open(OnnxPlan(folder, "fp32", context=256, threads=1))
+    list(engine.read([engine.vocabulary.tokenize("<bos>Hello")]))
+
+
+def change(path, **values):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_precisions(onnx_folder, spoiled):
+    assert is_onnx_folder(onnx_folder)
+    assert set(check_folder(onnx_folder).precisions) == set(PRECISIONS)
+    (spoiled / "onnx/embed_tokens_q4.onnx").unlink()
+    folder = check_folder(spoiled)
+    assert folder.precisions == ("fp32",)
+    with pytest.raises(FileError, match=r"has no q4: it has fp32$"):
+        check_precision(folder, "q4")
+
+
+def test_providers():
+    assert find_provider(None) == find_provider("cpu") == find_provider("CPUExecutionProvider") == CPU
+    with pytest.raises(UnsupportedError, match=r"no provider abacus: it has .*cpu"):
+        find_provider("abacus")
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("config.json", lambda path: path.unlink()),
+        ("config.json", lambda path: path.write_text("{")),
+        ("config.json", lambda path: path.write_text("[]")),
+        ("config.json", lambda path: change(path, model_type="llama")),
+        ("config.json", lambda path: change(path, text_config={"max_position_embeddings": 64})),
+        ("tokenizer.json", lambda path: path.unlink()),
+        ("tokenizer.json", lambda path: path.write_text("{}")),
+        (DECODER, lambda path: path.unlink()),
+        (DECODER, lambda path: path.write_bytes(b"")),
+        (DECODER, lambda path: path.write_bytes(path.read_bytes()[:5000])),
+        (DECODER, lambda path: path.write_bytes(b"\xff" * 5000)),
+        (DECODER, lambda path: shutil.copy(path.with_name("embed_tokens.onnx"), path)),
+        (f"{DECODER}_data", lambda path: path.unlink()),
+        (f"{DECODER}_data", lambda path: path.write_bytes(path.read_bytes()[:9000])),
+    ],
+)
+def test_spoiled(name, spoil, spoiled):
+    spoil(spoiled / name)
+    with pytest.raises(EdgekitError) as problem:
+        open_and_read(spoiled)
+    assert "\n" not in str(problem.value)
+    assert str(spoiled) in str(problem.value) or spoiled.name in str(problem.value)

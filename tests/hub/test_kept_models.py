@@ -1,0 +1,102 @@
+"""`edgekit models`, and the names by which `run` and `chat` find what was pulled."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from one_line import assert_one_line_error
+from servers.hub import E2B, E2B_FILE, PROJECTOR, PROJECTORS
+
+NAME = "gemma-4-E2B-it:Q4_0"
+OTHER = "someone/pico-GGUF"
+
+
+@pytest.fixture
+def published(server, q8_plan):
+    """The bundled model under the catalog's name of E2B, and in a repository that the catalog does not know."""
+    model, eyes = q8_plan.model.read_bytes(), q8_plan.projector.read_bytes()
+    server.add(E2B, {E2B_FILE: model})
+    server.add(PROJECTORS, {PROJECTOR: eyes})
+    server.add(OTHER, {"pico-Q8_0.gguf": model + bytes(32), "pico-Q4_0.gguf": model, "mmproj-pico-F16.gguf": eyes})
+    return server
+
+
+def listed(client):
+    return {one["name"]: one for one in json.loads(client("models", "list", "--json").stdout)["models"]}
+
+
+def test_what_was_pulled_runs_by_its_name_offline(client, published):
+    assert client("pull", NAME).returncode == 0
+    picture = "edgekit/demo/samples/red-circle.png"
+    done = client("run", NAME, "What is this?", "--image", picture, "--json", HF_HUB_OFFLINE="1")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert "red circle" in found["answer"].lower()
+    assert published.asked["list"] == 2
+
+
+def test_a_repository_of_its_own_runs_by_its_name(client, published):
+    assert client("pull", f"{OTHER}:Q8_0").returncode == 0
+    assert client("run", f"{OTHER}:Q8_0", "Who are you?").returncode == 0
+    assert client("run", OTHER, "Who are you?").returncode == 0
+    line = assert_one_line_error(client("run", f"{OTHER}:Q4_0", "Who are you?"))
+    assert f"`edgekit pull {OTHER}:Q4_0` gets it" in line
+    client("pull", f"{OTHER}:Q4_0")
+    assert f"say which: {OTHER}:Q4_0, {OTHER}:Q8_0" in assert_one_line_error(client("run", OTHER, "Who are you?"))
+
+
+def test_the_list_says_what_there_is(client, published, q8_plan):
+    assert "edgekit pull" in client("models").stderr
+    client("pull", NAME)
+    client("pull", f"{OTHER}:Q8_0")
+    before = client.file(E2B, E2B_FILE).stat().st_atime_ns
+    found = listed(client)
+    assert sorted(found) == [NAME, f"{OTHER}:Q8_0"]
+    one = found[NAME]
+    assert (one["repo"], one["file"], one["bytes"]) == (E2B, E2B_FILE, q8_plan.model.stat().st_size)
+    assert (one["revision"], one["template"], one["fits"]) == (published.repos[E2B].commit, "own", True)
+    assert one["projector"] == str(client.file(PROJECTORS, PROJECTOR))
+    assert found[f"{OTHER}:Q8_0"]["projector"] == str(client.file(OTHER, "mmproj-pico-F16.gguf"))
+    # Looking is no use.
+    assert client.file(E2B, E2B_FILE).stat().st_atime_ns == before
+    table = client("models").stdout
+    assert [
+        word for word in ("Model", "Size", "Used", "Template", "Fits", NAME, "own", "yes") if word not in table
+    ] == []
+
+
+def test_removing_takes_what_no_other_model_uses(client, published):
+    for name in (NAME, f"{OTHER}:Q8_0", f"{OTHER}:Q4_0"):
+        assert client("pull", name).returncode == 0
+    assert "--yes" in assert_one_line_error(client("models", "remove", NAME))
+    assert "there is no model gemma" in assert_one_line_error(client("models", "remove", "gemma", "--yes"))
+    assert client("models", "remove", f"{OTHER}:Q8_0", "--yes").returncode == 0
+    # Its projector serves the other one.
+    assert client.names() == sorted([E2B_FILE, PROJECTOR, "pico-Q4_0.gguf", "mmproj-pico-F16.gguf"])
+    done = client("models", "remove", NAME, f"{OTHER}:Q4_0", "--yes")
+    assert done.returncode == 0
+    assert [path for path in client.cache.glob("models--*/**/*") if path.is_file()] == []
+    assert listed(client) == {}
+
+
+def test_newer_revisions_are_told_of_and_come(client, published):
+    client("pull", NAME)
+    assert client("models", "updates").stdout == "No model here has a newer revision.\n"
+    old = client.file(E2B, E2B_FILE)
+    published.add(E2B, {E2B_FILE: old.read_bytes() + bytes(32)})
+    assert client("models", "updates").stdout == f"{NAME} has a newer revision: edgekit pull {NAME}\n"
+    assert client("pull", NAME).returncode == 0
+    assert listed(client)[NAME]["bytes"] == old.stat().st_size + 32
+    assert client("models", "updates").stdout == "No model here has a newer revision.\n"
+    assert client("models", "clean", "--yes").returncode == 0
+    assert not old.exists()
+    assert list(listed(client)) == [NAME]
+    assert "HF_HUB_OFFLINE" in assert_one_line_error(client("models", "updates", HF_HUB_OFFLINE="1"))
+
+
+def test_a_damaged_model_is_listed_as_such(client, published):
+    client("pull", NAME)
+    client.file(E2B, E2B_FILE).resolve().write_bytes(b"GGUF")
+    assert listed(client)[NAME]["template"] == "damaged"
+    assert client("models", "remove", NAME, "--yes").returncode == 0
