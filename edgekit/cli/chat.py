@@ -108,7 +108,7 @@ def command(
     with opened_tools(tool or (), mcp or ()) as tools:
         permission = permission_for(allow_tools, tools, asks=True if not plain else None)
         if plain:
-            _talk_plainly(opener(asked), media, permission, tool_timeout)
+            _talk_plainly(asked, opener(asked), media, permission, tool_timeout, saved.id if saved else None)
         else:
             _talk(asked, opener, media, permission, tool_timeout, saved.id if saved else None)
 
@@ -154,14 +154,24 @@ def _session(
     return session
 
 
-def _talk_plainly(open_session: OpenSession, media: list[Path], permission: Permission, limit: float) -> None:
+def _talk_plainly(
+    model: str,
+    open_session: OpenSession,
+    media: list[Path],
+    permission: Permission,
+    limit: float,
+    conversation: int | None,
+) -> None:
     from edgekit.cli.plain_chat import PlainChat
+    from edgekit.cli.plain_saving import PlainSaving
     from edgekit.tui.attachment import read_attachment
 
     attachments = [read_attachment(path) for path in media]
     session = open_session(lambda done, total, text="": None)
     with closing(session.engine):
-        PlainChat(session, attachments, permission, limit).run()
+        saving = PlainSaving(session, model)
+        history = saving.open(conversation) if conversation is not None else ()
+        PlainChat(session, saving, attachments, permission, limit, history).run()
 
 
 def _talk(

@@ -16,6 +16,7 @@ from edgekit.chat.rounds import Answer, answer_with_tools
 from edgekit.chat.session import Session
 from edgekit.cli import output
 from edgekit.cli.interrupt import interruptible
+from edgekit.cli.plain_saving import PlainSaving
 from edgekit.cli.tool_options import ask, written
 from edgekit.errors import EdgekitError, UnsupportedError
 from edgekit.tui.attachment import Attachment, read_attachment
@@ -33,13 +34,15 @@ class PlainChat:
     def __init__(
         self,
         session: Session,
+        saving: PlainSaving,
         attachments: Sequence[Attachment] = (),
         permission: Permission | None = None,
         tool_timeout: float = LIMIT,
+        history: Sequence[Message] = (),
     ) -> None:
-        self._session = session
+        self._session, self._saving = session, saving
         self._permission, self._tool_timeout = permission or Permission(asks=False), tool_timeout
-        self._history: list[Message] = []
+        self._history = list(history)
         self._media = [attachment.media for attachment in attachments]
         self._commands: dict[str, Callable[[str], None]] = {
             "attach": self._attach,
@@ -56,8 +59,11 @@ class PlainChat:
     def run(self) -> None:
         """Talk until the input ends; in a pipe the first error ends it too."""
         output.tell("/help lists commands; Ctrl+C stops an answer, Ctrl+D ends; a line that ends in \\ goes on")
-        while (line := self._read()) is not None and line != "/quit":
-            self._try(line)
+        try:
+            while (line := self._read()) is not None and line != "/quit":
+                self._try(line)
+        finally:
+            self._saving.close(self._history)
 
     def _try(self, line: str) -> None:
         try:
@@ -91,8 +97,10 @@ class PlainChat:
         elif line or self._media:
             media, self._media = self._media, []
             question = user(line, *media)
+            self._saving.asked(question)
             if kept := self._answer([*self._history, question]).messages:
                 self._history += [question, *kept]
+            self._saving.keep(self._history)
 
     def _run(self, name: str, argument: str) -> None:
         if name in self._commands:
@@ -174,6 +182,7 @@ class PlainChat:
             output.tell("nothing has changed")
             return
         self._history = shorten.summarised(finished.answer.strip())
+        self._saving.keep(self._history)
         output.tell("the conversation goes on from this summary")
 
     def _drop(self, count: str) -> None:
@@ -182,9 +191,11 @@ class PlainChat:
             raise EdgekitError("there is nothing to forget but everything: /new begins anew")
         forgotten = shorten.turns_to_drop(count, turns)
         self._history = shorten.without_oldest(self._history, forgotten)
+        self._saving.keep(self._history)
         output.tell(f"forgot the oldest {forgotten} of {turns} turns")
 
     def _new(self, _: str) -> None:
+        self._saving.leave(self._history)
         self._history.clear()
         self._media.clear()
         output.tell("a new conversation")

@@ -26,6 +26,8 @@ _PATIENCE = 48
 _MOST_PATIENCE = 1024
 # How much faster it must be, for what the measurement misses.
 _GAIN = 1.05
+# Trials without a single right guess that are enough.
+_HOPELESS = 2
 # Weight of the newest measurement.
 _NEW = 0.25
 
@@ -115,7 +117,9 @@ class Pace:
                 del self._together[guessed]
                 self._longest -= 1
                 return
-            self._waiting, self._patience = self._patience, min(2 * self._patience, _MOST_PATIENCE)
+            # The more a judgement costs, the longer it holds.
+            self._waiting = min(self._trials * self._patience, _MOST_PATIENCE)
+            self._patience = min(2 * self._patience, _MOST_PATIENCE)
             self._together.clear()
             self._longest = 0
         elif self._together[guessed][0] >= self._trials:
@@ -133,7 +137,9 @@ class Pace:
         tried, spent, gained = self._together[guessed]
         tried, spent, gained = tried + 1, _mean(spent, seconds), _mean(gained, 1 + accepted)
         self._together[guessed] = tried, spent, gained
-        return tried < self._trials or gained * self._alone >= _GAIN * spent
+        # One that is never right shows it sooner.
+        undecided = tried < self._trials and (gained > 1 or tried < _HOPELESS)
+        return undecided or gained * self._alone >= _GAIN * spent
 
 
 class Way(NamedTuple):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import zip_longest
+
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
@@ -63,8 +66,8 @@ class Answer(Vertical):
         else:
             await self._finish(event)
 
-    async def recall(self, message: Message) -> None:
-        """Show an answer of another day."""
+    async def recall(self, message: Message, answers: Sequence[Message] = ()) -> None:
+        """Show an answer of another day, and what tools answered to its calls."""
         if message.thought:
             thought = Thought()
             await self.mount(thought)
@@ -72,8 +75,10 @@ class Answer(Vertical):
         if message.text:
             await self._write(message.text)
             await self._finish_text()
-        for call in message.tool_calls:
-            await self.mount(ToolCard(call))
+        for call, answer in zip_longest(message.tool_calls, answers[: len(message.tool_calls)]):
+            card = ToolCard(call)
+            await self.mount(card)
+            await card.recall(answer)
         await self.abandon()
 
     async def abandon(self) -> None:
@@ -81,6 +86,8 @@ class Answer(Vertical):
         await self._stop_waiting()
         await self._finish_thought()
         await self._finish_text()
+        for card in self.query(ToolCard):
+            card.abandon()
 
     async def _wait(self, text: str) -> None:
         # After a tool has answered, the model reads once more.

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textual.worker import Worker
+
 from edgekit import paths
 from edgekit.errors import UnsupportedError
 from edgekit.tui.attach import AttachScreen
@@ -27,10 +29,22 @@ class Attaching:
     def __init__(self, screen: ChatScreen, model: Model, folder: Path, graphics: Graphics) -> None:
         self._screen, self._model, self._folder, self._graphics = screen, model, folder, graphics
         self._recording: Recording | None = None
+        # Files that are being read.
+        self._reading: list[Worker[bool]] = []
+
+    @property
+    def reading(self) -> bool:
+        """Whether a file on its way to the next question is still being read."""
+        return any(not worker.is_finished for worker in self._reading)
+
+    async def read(self) -> bool:
+        """Wait until every file is read; returns whether all of them could be."""
+        workers, self._reading = self._reading, []
+        return all([await worker.wait() for worker in workers])
 
     def attach(self, paths: Sequence[Path]) -> None:
         """Attach files by their paths."""
-        self._begin(self._attach(paths))
+        self._read(self._attach(paths))
 
     def browse(self) -> None:
         """Let a person choose a file."""
@@ -38,24 +52,30 @@ class Attaching:
 
     def paste(self) -> None:
         """Attach the picture in the clipboard."""
-        self._begin(self._paste())
+        self._read(self._paste())
 
     def record(self) -> None:
         """Begin to record a sound, or end it and attach it."""
         self._begin(self._record())
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        self._screen.run_worker(self._complaining(work))
+    def _read(self, work: Coroutine[Any, Any, bool]) -> None:
+        # What has been read is of no more interest.
+        self._reading = [worker for worker in self._reading if not worker.is_finished]
+        self._reading.append(self._begin(work))
 
-    async def _complaining(self, work: Awaitable[None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, bool | None]) -> Worker[bool]:
+        return self._screen.run_worker(self._complaining(work))
+
+    async def _complaining(self, work: Awaitable[bool | None]) -> bool:
+        """Do something; returns whether it went well, and says why not."""
         try:
-            await work
+            return await work is not False
         except Exception as problem:
             await self._screen.complain(problem)
+            return False
 
-    async def _attach(self, paths: Sequence[Path]) -> None:
-        for path in paths:
-            await self._complaining(self._attach_one(path))
+    async def _attach(self, paths: Sequence[Path]) -> bool:
+        return all([await self._complaining(self._attach_one(path)) for path in paths])
 
     async def _attach_one(self, path: Path) -> None:
         attachment = await asyncio.to_thread(read_attachment, path, self._graphics)
@@ -68,8 +88,8 @@ class Attaching:
             self._folder = path.parent
             await self._attach_one(path)
 
-    async def _paste(self) -> None:
-        await self._attach(await asyncio.to_thread(pasted_pictures, paths.media_directory()))
+    async def _paste(self) -> bool:
+        return await self._attach(await asyncio.to_thread(pasted_pictures, paths.media_directory()))
 
     async def _record(self) -> None:
         if self._recording is None:

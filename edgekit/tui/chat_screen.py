@@ -257,7 +257,8 @@ class ChatScreen(Screen[None]):
             composer.take_back(event.text)
             await self.complain(problem)
             return
-        if not files and not command and (self.answering or not (text or chips.attachments)):
+        is_empty = not (text or chips.attachments or self.attaching.reading)
+        if not files and not command and (self.answering or is_empty):
             composer.take_back(event.text)
             return
         composer.remember(event.text)
@@ -269,9 +270,20 @@ class ChatScreen(Screen[None]):
             else:
                 composer.border_title = ""
                 instead, self.past.edited = self.past.edited, None
-                self.turns.ask(text, chips.take(), instead)
+                if self.attaching.reading:
+                    self.run_worker(self._ask_when_read(text, instead))
+                else:
+                    self.turns.ask(text, chips.take(), instead)
         except EdgekitError as problem:
             await self.complain(problem)
+
+    async def _ask_when_read(self, text: str, instead: Message | None) -> None:
+        """Ask once what was attached is read; a question without all of it is given back."""
+        if await self.attaching.read() and not self.answering:
+            self.turns.ask(text, self.query_one(Chips).take(), instead)
+        else:
+            self.give_back(text, ())
+            self.past.edited = instead
 
     @on(Composer.Dropped)
     def _dropped(self, event: Composer.Dropped) -> None:

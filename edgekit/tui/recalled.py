@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from textual.widget import Widget
@@ -31,9 +32,10 @@ async def recall(conversation: Conversation, messages: Sequence[Message], graphi
         text = f"{len(questions) - _SHOWN} earlier turns are not shown; the model reads them all the same"
         await conversation.add(Notice(text))
     await conversation.mount_all([widget for widget, _ in widgets if widget])
-    for widget, message in widgets:
+    for at, (widget, message) in enumerate(widgets):
         if isinstance(widget, Answer):
-            await widget.recall(message)
+            behind = (each for _, each in widgets[at + 1 :])
+            await widget.recall(message, list(takewhile(lambda each: each.role == "tool", behind)))
 
 
 async def attachments_of(message: Message, graphics: Graphics) -> list[Attachment]:

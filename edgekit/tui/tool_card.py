@@ -13,7 +13,7 @@ from textual.markup import escape
 from textual.widgets import Collapsible, Static
 
 from edgekit.chat.events import ToolAnswered
-from edgekit.chat.message import ToolCall
+from edgekit.chat.message import Message, ToolCall
 from edgekit.chat.permission import Asking, Verdict
 from edgekit.tui.composer import Composer
 from edgekit.tui.printable import printable
@@ -38,6 +38,7 @@ class ToolCard(Vertical):
         super().__init__()
         self.call = call
         self._asking: Asking | None = None
+        self._answered = False
         self._state = Static(classes="state")
 
     def compose(self) -> ComposeResult:
@@ -88,8 +89,24 @@ class ToolCard(Vertical):
 
     async def show_answer(self, event: ToolAnswered) -> None:
         """Show what the tool said, folded."""
+        await self._fold(ToolAnswer(event.message.text, event.seconds))
+
+    async def recall(self, message: Message | None) -> None:
+        """Show what the tool said another day; None where nothing is kept."""
+        if message is None:
+            self.abandon()
+        else:
+            await self._fold(ToolAnswer(message.text))
+
+    def abandon(self) -> None:
+        """Say that the call has no answer, where it has none."""
+        if not self._answered:
+            self._over("no answer")
+
+    async def _fold(self, answer: ToolAnswer) -> None:
+        self._answered = True
         self._over("")
-        await self.mount(ToolAnswer(event))
+        await self.mount(answer)
 
     def _over(self, state: str) -> None:
         self._asking = None
@@ -105,18 +122,18 @@ class ToolCard(Vertical):
 class ToolAnswer(Collapsible):
     """What a tool said, folded behind how long it took and how it begins."""
 
-    def __init__(self, event: ToolAnswered) -> None:
-        text = printable(_readable(event.message.text))
+    def __init__(self, said: str, seconds: float | None = None) -> None:
+        text = printable(_readable(said))
         cut = f"{text[:_LONGEST]}\n… {len(text) - _LONGEST} characters more" if len(text) > _LONGEST else text
         beginning = " ".join(text.split())
         short = beginning if len(beginning) <= _BEGINNING else f"{beginning[:_BEGINNING]}…"
         super().__init__(
             Static(Content(cut)),
-            title=escape(f"{event.seconds:.1f} s · {short}"),
+            title=escape(short if seconds is None else f"{seconds:.1f} s · {short}"),
             collapsed_symbol="▸",
             expanded_symbol="▾",
         )
-        self.set_class(_is_error(event.message.text), "error")
+        self.set_class(_is_error(said), "error")
 
 
 def _json(value: object) -> str:

@@ -158,6 +158,7 @@ class Turns:
             finished = await self._stream(shorten.summary_request(self.history), answer)
             text = finished.answer.strip() if finished and finished.finish_reason != "cancelled" else ""
             await self.go_on_from(shorten.summarised(text) if text else self.history)
+            await screen.saving.keep(self.history)
             await screen.say(Notice("the conversation goes on from this summary" if text else "nothing has changed"))
         except Exception as problem:
             await answer.abandon()
@@ -166,6 +167,7 @@ class Turns:
 
     async def _drop(self, count: int, turns: int) -> None:
         await self.go_on_from(shorten.without_oldest(self.history, count))
+        await self._screen.saving.keep(self.history)
         text = f"forgot the oldest {count} of {turns} turns: they stay on the screen, the model no longer reads them"
         await self._screen.say(Notice(text), follow=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -47,6 +48,24 @@ def test_remembers_and_makes_room(edgekit: Command) -> None:
         "/set [NAME VALUE]",
     ):
         assert line in result.stderr
+
+
+def test_a_conversation_is_saved_and_continued(edgekit: Command) -> None:
+    picture = paths.demo_samples() / "red-circle.png"
+    first = edgekit("chat", "--plain", "--temperature", 0, "--image", picture, stdin="What is in this picture?\n")
+    assert first.returncode == 0, first.stderr
+    second = edgekit("chat", "--plain", "--continue", stdin="Which shape is it?\n")
+    assert second.returncode == 0, second.stderr
+    assert "circle" in second.stdout
+    shown = edgekit("conversations", "list", "--json")
+    latest = json.loads(shown.stdout)["conversations"][0]
+    assert latest["title"] == "What is in this picture?"
+    assert latest["questions"] == 2
+    # Making room makes a conversation of its own; the whole one stays.
+    assert edgekit("chat", "--plain", "--continue", stdin="/drop 1\n/new\n").returncode == 0
+    after = json.loads(edgekit("conversations", "list", "--json").stdout)["conversations"]
+    assert [each["questions"] for each in after[:2]] == [1, 2]
+    assert after[1]["id"] == latest["id"]
 
 
 def test_a_question_may_have_several_lines(edgekit: Command) -> None:

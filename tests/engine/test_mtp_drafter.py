@@ -146,7 +146,8 @@ def test_a_drafter_that_is_never_right_is_asked_ever_less():
         guessed = pace.guesses()
         trials += [step] if guessed else []
         pace.measured(guessed, 0, 1.6 if guessed else 1.0)
-    assert 4 <= len(trials) < 60
+    assert 3 <= len(trials) < 25
+    assert len([step for step in trials if step < 190]) == 3
     assert len([step for step in trials if step >= 1500]) <= 10
 
 
