@@ -190,7 +190,7 @@ class ChatScreen(Screen[None]):
 
     def begin_command(self, command: Command) -> None:
         """Run a command that was chosen from the palette, or let a person type its argument."""
-        if command.needs_argument:
+        if command.waits_for_enter:
             self.query_one(Composer).begin(f"/{command.name} ")
         else:
             self.run_worker(self._run_command(command.name, ""))

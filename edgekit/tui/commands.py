@@ -15,6 +15,8 @@ class Command:
     name: str
     argument: str
     help: str
+    # Whether it does nothing by a slip of the finger in the palette: it takes gigabytes.
+    weighty: bool = False
 
     @property
     def usage(self) -> str:
@@ -22,9 +24,9 @@ class Command:
         return f"/{self.name} {self.argument}".rstrip()
 
     @property
-    def needs_argument(self) -> bool:
-        """Whether it does nothing alone."""
-        return bool(self.argument) and not self.argument.startswith("[")
+    def waits_for_enter(self) -> bool:
+        """Whether the palette only types it: it does nothing alone, or too much."""
+        return self.weighty or (bool(self.argument) and not self.argument.startswith("["))
 
 
 COMMANDS = (
@@ -37,7 +39,7 @@ COMMANDS = (
     Command("set", "[NAME VALUE]", "temperature, top_p, top_k, seed, max_tokens, image_tokens"),
     Command("think", "", "thinking on or off"),
     Command("model", "MODEL", "go on with another model"),
-    Command("pull", "[MODEL]", "download a model, or what suits this machine; stop ends it"),
+    Command("pull", "[MODEL]", "download a model, or what suits this machine; stop ends it", weighty=True),
     Command("compact", "", "let the model sum up the conversation, to make room"),
     Command("drop", "[TURNS]", "forget the oldest turns, to make room"),
     Command("new", "", "new conversation"),

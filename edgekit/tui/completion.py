@@ -26,7 +26,7 @@ def complete(text: str) -> str:
     matches = (command for command in COMMANDS if f"/{command.name}".startswith(text))
     if (match := next(matches, None)) is None:
         return ""
-    return f"/{match.name}{' ' if match.needs_argument else ''}".removeprefix(text)
+    return f"/{match.name}{' ' if match.waits_for_enter else ''}".removeprefix(text)
 
 
 def complete_path(typed: str, folder: Path | None = None, suffixes: frozenset[str] = SUFFIXES) -> str:

@@ -8,7 +8,7 @@ from terminal import LIMIT, Terminal
 
 def test_is_whole_at_40_by_12_and_back(terminal: Terminal) -> None:
     terminal.start("chat", "demo")
-    terminal.sees("gemma4-pico Q8_0", "nothing leaves this machine")
+    terminal.sees("gemma4-pico Q8_0", "lists everything else")
     terminal.resize(40, 12)
     terminal.sees("Ask something", "gemma4-pico")
     terminal.type("What are you?")
