@@ -26,6 +26,7 @@ from edgekit.tui.question import Question
 if TYPE_CHECKING:
     from edgekit.tui.chat_screen import ChatScreen
 
+_SUMMED_UP = "the conversation goes on from this summary; Ctrl+L has it as it was before"
 _FULL = "the context is nearly full ({used} of {context}): /compact sums the conversation up, /drop forgets its oldest "
 _FULL += "turns, /new begins anew"
 
@@ -159,7 +160,7 @@ class Turns:
             text = finished.answer.strip() if finished and finished.finish_reason != "cancelled" else ""
             await self.go_on_from(shorten.summarised(text) if text else self.history)
             await screen.saving.keep(self.history)
-            await screen.say(Notice("the conversation goes on from this summary" if text else "nothing has changed"))
+            await screen.say(Notice(_SUMMED_UP if text else "nothing has changed"))
         except Exception as problem:
             await answer.abandon()
             await screen.complain(problem)
@@ -168,7 +169,7 @@ class Turns:
     async def _drop(self, count: int, turns: int) -> None:
         await self.go_on_from(shorten.without_oldest(self.history, count))
         await self._screen.saving.keep(self.history)
-        text = f"forgot the oldest {count} of {turns} turns: they stay on the screen, the model no longer reads them"
+        text = f"forgot the oldest {count} of {turns} turns: the model reads them no more; Ctrl+L has it all as it was"
         await self._screen.say(Notice(text), follow=True)
 
     async def go_on_from(self, history: list[Message]) -> None:
