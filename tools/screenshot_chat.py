@@ -40,7 +40,7 @@ class Scene:
 SCENES = (
     Scene("chat.svg", "dark", (80, 30), "blue-star.png", ("What is in this picture?", "What colour is it?")),
     Scene("chat-sound.svg", "light", (80, 20), "seven.wav", ("Which digit was spoken?", "/set")),
-    Scene("chat-keys.svg", "dark", (80, 40), "blue-star.png", (), ("f1",)),
+    Scene("chat-keys.svg", "dark", (80, 66), "blue-star.png", (), ("f1",)),
 )
 
 
