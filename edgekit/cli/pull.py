@@ -36,7 +36,9 @@ def command(
     from edgekit.chat.advice import choose
     from edgekit.cli.pick import this_machine
 
-    if not model and quant:
+    if model is not None and not model.strip():
+        raise typer.BadParameter("it is empty: name a model, or leave it out", param_hint="MODEL")
+    if model is None and quant:
         raise typer.BadParameter("say of which model", param_hint="--quant")
     name, projector = choose(model, quant, projector, lambda: this_machine(measure=True))
     wanted = find(name, quant, projector, drafter=drafter)

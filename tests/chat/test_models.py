@@ -66,6 +66,8 @@ def test_what_is_not_there_is_said_with_what_to_do(cache, tmp_path):
         find_plan("someone/some-GGUF:Q4_0")
     with pytest.raises(FileError, match="Q8_0"):
         find_plan("gemma-4-E2B-it:Q9_9")
+    with pytest.raises(FileError, match="NOPE is no quantization: gemma-4-E2B-it is published as"):
+        find_plan("gemma-4-E2B-it:NOPE")
     with pytest.raises(FileError, match="does not exist"):
         find_plan(str(tmp_path / "nothing.gguf"))
 

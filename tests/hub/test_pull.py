@@ -107,6 +107,35 @@ def test_files_are_found_by_what_the_repository_holds(client, server):
     done = client("pull", f"{OTHER}:Q4_0")
     assert f"--drafter {client.file(OTHER, 'mtp-Some-Model.gguf')}" in done.stderr
     assert names(f"hf.co/{OTHER}:Q4_0", "--no-drafter", "--projector", "none") == ["Some-Model_q4_0-it.gguf"]
+    alone = ("--quant", "q4_0", "--no-drafter", "--projector", "none")
+    for address in (f"https://huggingface.co/{OTHER}/", f"{server.address}/{OTHER}", f"hf://{OTHER}"):
+        assert names(address, *alone) == ["Some-Model_q4_0-it.gguf"]
+    page = f"https://huggingface.co/{OTHER}/blob/main/Some-Model_q4_0-it.gguf?download=true"
+    assert names(page, *alone[2:]) == ["Some-Model_q4_0-it.gguf"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("https://example.com/someone/some-model-GGUF", "is no address of a repository of models"),
+        ("https://huggingface.co/datasets/someone/pictures", "is no address of a repository of models"),
+        ("https://huggingface.co/someone/some-model-GGUF/tree/v2", "is no address of a repository of models"),
+        ("https://huggingface.co/google", "is no address of a repository of models"),
+        ("a/b/c", "a/b/c is neither in the catalog"),
+        ("gemma-4-E2B-it:NOPE", "NOPE is no quantization: gemma-4-E2B-it is published as BF16, Q4_0"),
+    ],
+)
+def test_what_can_be_no_model_is_said_without_asking(client, published, name, said):
+    assert said in assert_one_line_error(client("pull", name))
+    assert not published.asked
+
+
+def test_an_empty_name_is_wrong_usage(client, published):
+    for arguments in ([""], [" "], ["", "--quant", "Q4_0"]):
+        done = client("pull", *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "MODEL: it is empty" in done.stderr
+    assert not published.asked
 
 
 @pytest.mark.parametrize(
