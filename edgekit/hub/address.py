@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
+
+from edgekit.errors import EdgekitError
 
 _HUB = "https://huggingface.co"
 _HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
@@ -17,6 +19,17 @@ _PLACE = re.compile(r"([^/]+/[^/:]+)(?::([^/]+))?(?:/(?:tree|blob|resolve)/main(
 def endpoint() -> str:
     """Return the address of the Hub, or of the mirror that HF_ENDPOINT names."""
     return (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
+
+
+def check_endpoint() -> None:
+    """Raise EdgekitError where HF_ENDPOINT is set to something else than an address."""
+    said = os.environ.get("HF_ENDPOINT")
+    try:
+        if said is None or (urlsplit(said).scheme in ("http", "https") and urlsplit(said).hostname):
+            return
+    except ValueError:
+        pass
+    raise EdgekitError(f"HF_ENDPOINT is {said!r}, which is no address: write https://HOST, or unset it")
 
 
 def is_repository(name: str) -> bool:
