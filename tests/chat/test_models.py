@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from edgekit import paths
 from edgekit.chat.models import find_plan
 from edgekit.errors import FileError, NotHereError, UnsupportedError
 
@@ -70,6 +71,8 @@ def test_what_is_not_there_is_said_with_what_to_do(cache, tmp_path):
         find_plan("gemma-4-E2B-it:NOPE")
     with pytest.raises(FileError, match="does not exist"):
         find_plan(str(tmp_path / "nothing.gguf"))
+    with pytest.raises(FileError, match="is a checkpoint: `edgekit convert "):
+        find_plan(str(paths.demo_checkpoint()))
 
 
 def test_too_long_a_context(q8_plan):
