@@ -58,7 +58,7 @@ def cache_problems() -> Iterator[Problem]:
     """Yield what is wrong with the folder of downloaded models."""
     folder = paths.models_directory()
     existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-    if not os.access(existing, os.W_OK):
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
         yield Problem("cache_not_writable", f"{folder} cannot be written: no model can be pulled; set HF_HUB_CACHE")
     if partly := unfinished():
         left = size(sum(path.stat().st_size for path in partly))

@@ -64,6 +64,8 @@ def find_plan(
         model = Path(name)
         if is_onnx_folder(model):
             raise UnsupportedError(f"{name} is a folder of ONNX files: this takes a GGUF file")
+        if model.is_dir() and any(model.glob("*.safetensors")):
+            raise FileError(f"{name} is a checkpoint: `edgekit convert {name}` makes a GGUF file of it, which runs")
     header, machine = check_model(model), probe()
     context = context or min(usual, trained_context(header) or usual)
     check_context(header, context)

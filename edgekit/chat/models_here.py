@@ -12,10 +12,9 @@ from edgekit.catalog.load import variants
 from edgekit.catalog.variant import Variant
 from edgekit.errors import FileError, NotHereError
 from edgekit.gguf_parts import part_path
+from edgekit.hub.address import is_repository
 from edgekit.hub.cache import cached_file, cached_ggufs, cached_models, name_in_repo, repos
-from edgekit.hub.names import kind, quantization, stem
-
-_REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w.-]*[\w-]")
+from edgekit.hub.names import is_quantization, kind, quantization, stem
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def find_here(name: str) -> tuple[Path, Path | None] | None:
             raise _missing(variant, quant)
         beside = (cached_file(one.repo, one.file or "") for one in variant.projectors)
         return found, next(filter(None, beside), None)
-    if not _REPOSITORY.fullmatch(model) or model.endswith(".gguf"):
+    if not is_repository(model) or model.endswith(".gguf"):
         return None
     several = cached_models(model, quant)
     if not several:
@@ -85,6 +84,8 @@ def _missing(variant: Variant, quant: str) -> FileError:
     known = files_of(variant, quant)
     if not known:
         offered = ", ".join(sorted({file.quantization for file in variant.files}))
+        if not is_quantization(quant):
+            return FileError(f"{quant} is no quantization: {variant.model} is published as {offered}")
         return NotHereError(
             f"{variant.model} {quant} is not on this machine, nor in the catalog, which has {offered}: "
             f"`edgekit pull {variant.model}:{quant}` looks for it",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,12 +10,12 @@ from edgekit.catalog.find import files_of, find_variant, repos_of, split_name
 from edgekit.catalog.load import variants
 from edgekit.catalog.variant import ModelFile, Variant
 from edgekit.errors import FileError
-from edgekit.hub.names import kind, quantization, stem
+from edgekit.hub.address import endpoint, is_repository
+from edgekit.hub.names import is_quantization, kind, quantization, stem
 from edgekit.hub.remote import Listing, Look, RemoteFile
 
 # Small first; the others are as large as one another, and BF16 is what the encoders were trained in.
 _PROJECTORS = ("Q8_0", "BF16", "F16", "F32")
-_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,10 @@ def find_wanted(name: str, quant: str, look: Look, *, projector: str = "", draft
     quant, variant = quant or said, find_variant(model)
     if variant:
         text, called = _of_variant(variant, quant, look)
-    elif _REPOSITORY.fullmatch(model):
+    elif is_repository(model):
         text, called = _text(look(model), quant), model
+    elif "://" in name:
+        raise FileError(f"{name} is no address of a repository of models: it takes {endpoint()}/OWNER/NAME")
     else:
         known = ", ".join(one.model for one in variants())
         raise FileError(f"{name} is neither in the catalog ({known}) nor a repository OWNER/NAME")
@@ -68,14 +69,16 @@ def find_wanted(name: str, quant: str, look: Look, *, projector: str = "", draft
 
 
 def _of_variant(variant: Variant, quant: str, look: Look) -> tuple[tuple[RemoteFile, ...], str]:
+    known = ", ".join(sorted({file.quantization for file in variant.files}))
+    if quant and not is_quantization(quant):
+        raise FileError(f"{quant} is no quantization: {variant.model} is published as {known}")
     for file in files_of(variant, quant):
         return _published(look(file.repo), file), variant.model
     for repo in repos_of(variant):
         listing = look(repo)
         if any(quantization(file.path) == quant.upper() for file in _of_kind(listing, "text")):
             return _text(listing, quant), variant.model
-    known = sorted({file.quantization for file in variant.files})
-    raise FileError(f"{variant.model} is not published as {quant}: there are {', '.join(known)}")
+    raise FileError(f"{variant.model} is not published as {quant}: there are {known}")
 
 
 def _published(listing: Listing, known: ModelFile) -> tuple[RemoteFile, ...]:

@@ -52,7 +52,10 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Gemma 4 on the machine you already have: pick, convert, talk, package. Only `pull` asks the network."""
+    """Gemma 4 on the machine you already have: pick, convert, talk, package.
+
+    Only `pull`, `models updates` and the chat's /pull ask the network.
+    """
     if context.invoked_subcommand is None:
         from edgekit.cli import home
 

@@ -108,6 +108,8 @@ def command(
     with opened_tools(tool or (), mcp or ()) as tools:
         permission = permission_for(allow_tools, tools, asks=True if not plain else None)
         if plain:
+            if saved:
+                output.tell(_goes_on(saved, asked))
             _talk_plainly(asked, opener(asked), media, permission, tool_timeout, saved.id if saved else None)
         else:
             _talk(asked, opener, media, permission, tool_timeout, saved.id if saved else None)
@@ -129,6 +131,16 @@ def _saved(last: bool, id: int | None) -> Saved | None:
     saved, _ = store.load(id)
     store.close()
     return saved
+
+
+def _goes_on(saved: Saved, model: str) -> str:
+    """Return the line that says which conversation goes on, and with which model."""
+    from edgekit.chat.saved import lasting_name, title_of
+
+    former, now = saved.state.settings.model, lasting_name(model)
+    title = saved.title or title_of(saved.messages, saved.state.unsent)
+    instead = f", not {former} as before" if former and former != now else ""
+    return output.plain(f"going on with conversation {saved.id} ({title}), model {now}{instead}")
 
 
 def _session(
@@ -171,7 +183,9 @@ def _talk_plainly(
     with closing(session.engine):
         saving = PlainSaving(session, model)
         history = saving.open(conversation) if conversation is not None else ()
-        PlainChat(session, saving, attachments, permission, limit, history).run()
+        well = PlainChat(session, saving, attachments, permission, limit, history).run()
+    if not well:
+        raise typer.Exit(1)
 
 
 def _talk(

@@ -29,9 +29,11 @@ _FITS = {True: "yes", False: "no", None: "?"}
 
 
 @app.callback(invoke_without_command=True)
-def _default(context: typer.Context) -> None:
+def _default(context: typer.Context, json: JsonOption = False) -> None:
     if context.invoked_subcommand is None:
-        list_(False)
+        list_(json)
+    elif json:
+        raise typer.BadParameter(f"write it behind {context.invoked_subcommand}", param_hint="--json")
 
 
 @app.command("list")
@@ -97,8 +99,12 @@ def remove(names: _Names, yes: Annotated[bool, typer.Option("--yes", help="Do no
 @app.command()
 def clean(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Remove downloads that broke off, and older revisions of files that came anew."""
-    from edgekit.hub.removal import remove_superseded, remove_unfinished
+    from edgekit.hub.cache import repos
+    from edgekit.hub.removal import remove_superseded, remove_unfinished, superseded, unfinished
 
+    if not unfinished() and not any(superseded(repo) for repo in repos()):
+        output.hint("There is nothing to remove.")
+        return
     if not yes:
         _ask("Remove unfinished downloads and older revisions?")
     output.hint(f"{output.size(remove_unfinished() + remove_superseded())} are free now.")

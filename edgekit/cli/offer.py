@@ -32,7 +32,9 @@ def offer_download(name: str) -> None:
     from edgekit.chat.advice import choose
     from edgekit.cli.pick import this_machine
     from edgekit.cli.pull import download, find, show
+    from edgekit.hub.cache import check_cache
 
+    check_cache()
     name, projector = choose(missing.name, "", "", lambda: this_machine(measure=True))
     wanted = find(name, projector=projector)
     show(wanted)

@@ -43,6 +43,7 @@ class PlainChat:
         self._session, self._saving = session, saving
         self._permission, self._tool_timeout = permission or Permission(asks=False), tool_timeout
         self._history = list(history)
+        self._failed = False
         self._media = [attachment.media for attachment in attachments]
         self._commands: dict[str, Callable[[str], None]] = {
             "attach": self._attach,
@@ -56,21 +57,21 @@ class PlainChat:
             "help": self._help,
         }
 
-    def run(self) -> None:
-        """Talk until the input ends; in a pipe the first error ends it too."""
+    def run(self) -> bool:
+        """Talk until the input ends; return whether all went well, which in a terminal it always does."""
         output.tell("/help lists commands; Ctrl+C stops an answer, Ctrl+D ends; a line that ends in \\ goes on")
         try:
             while (line := self._read()) is not None and line != "/quit":
                 self._try(line)
         finally:
             self._saving.close(self._history)
+        return not self._failed or sys.stdin.isatty()
 
     def _try(self, line: str) -> None:
         try:
             self._take(line)
         except EdgekitError as problem:
-            if not sys.stdin.isatty():
-                raise
+            self._failed = True
             output.tell(f"error: {printable(str(problem))}")
 
     def _read(self) -> str | None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from edgekit.chat.wanted import Wanted
 
 
+_KEPT = ". What arrived is kept: the same command goes on from there."
+
+
 def command(
     model: Annotated[
         str | None,
@@ -35,9 +38,14 @@ def command(
     """Download a model with its projector into the Hugging Face cache: resumed, checked, never twice."""
     from edgekit.chat.advice import choose
     from edgekit.cli.pick import this_machine
+    from edgekit.hub.cache import check_cache
 
-    if not model and quant:
+    if model is not None and not model.strip():
+        raise typer.BadParameter("it is empty: name a model, or leave it out", param_hint="MODEL")
+    if model is None and quant:
         raise typer.BadParameter("say of which model", param_hint="--quant")
+    if not dry_run:
+        check_cache()
     name, projector = choose(model, quant, projector, lambda: this_machine(measure=True))
     wanted = find(name, quant, projector, drafter=drafter)
     if not json:
@@ -83,7 +91,7 @@ def show(wanted: Wanted) -> None:
 
 def download(wanted: Wanted) -> list[Pulled]:
     """Bring a model's files here and show how far that has come."""
-    from edgekit.chat.pull import pull
+    from edgekit.chat.pull import pull, to_download
     from edgekit.cli.interrupt import orderly_termination
     from edgekit.cli.pull_progress import watching
 
@@ -91,7 +99,8 @@ def download(wanted: Wanted) -> list[Pulled]:
         with orderly_termination(), watching() as watch:
             return pull(wanted, watch)
     except KeyboardInterrupt:
-        output.hint("Stopped. What arrived is kept: the same command goes on from there.")
+        arrived = to_download(wanted) < sum(file.bytes for file in wanted.files)
+        output.hint(f"Stopped{_KEPT if arrived else ': nothing had arrived.'}")
         raise typer.Exit(1) from None
 
 

@@ -38,7 +38,7 @@ from edgekit.cli.tool_options import (
     opened_tools,
     permission_for,
 )
-from edgekit.cli.web import serve
+from edgekit.cli.web import refuse_others, serve
 from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 
 def command(
+    invoked: typer.Context,
     model: Annotated[
         str,
         typer.Argument(
@@ -95,6 +96,7 @@ def command(
 ) -> None:
     """Ask a model one question and print its answer."""
     if web:
+        refuse_others(invoked)
         serve(model, port)
         return
     from edgekit.chat.json_schema import grammar, read_schema

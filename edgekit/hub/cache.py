@@ -7,14 +7,28 @@ newest commit that was asked for.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from edgekit import paths
+from edgekit.errors import FileError
 from edgekit.hub.names import kind, quantization
 from edgekit.hub.remote import RemoteFile
 
 UNFINISHED = ".incomplete"
+
+
+def check_cache() -> None:
+    """Raise FileError where the cache's folder cannot be made or written."""
+    folder = paths.models_directory()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as problem:
+        why = "it is no folder" if isinstance(problem, (FileExistsError, NotADirectoryError)) else problem.strerror
+        raise FileError(f"models cannot come to {folder} ({why}): name another folder with HF_HUB_CACHE") from None
 
 
 def repo_folder(repo: str) -> Path:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from edgekit.errors import DoesNotFitError, EdgekitError, FileError
 
 _LOG_IN = "`hf auth login`"
+_KEPT = "; what arrived is kept"
 
 
 class CutError(Exception):
     """A connection ended before the file did."""
 
 
-def explain(problem: Exception, repo: str) -> EdgekitError | None:
-    """Return an error for people; None for what has nothing to do with the Hub."""
+def explain(problem: Exception, repo: str, *, kept: bool = False) -> EdgekitError | None:
+    """Return an error for people; None for what has nothing to do with the Hub. `kept` says that something arrived."""
     import errno
 
     import httpx2
     from huggingface_hub import errors
 
-    host, address = _host(), f"{_endpoint()}/{repo}"
+    host, address, comfort = _host(), f"{_endpoint()}/{repo}", _KEPT if kept else ""
     if isinstance(problem, EdgekitError):
         return problem
     if isinstance(problem, errors.OfflineModeIsEnabled):
@@ -34,18 +35,18 @@ def explain(problem: Exception, repo: str) -> EdgekitError | None:
     if isinstance(problem, (errors.EntryNotFoundError, errors.RevisionNotFoundError)):
         return FileError(f"{repo} changed while it was asked: run the command again")
     if isinstance(problem, errors.HfHubHTTPError):
-        return _status(problem, host, repo)
+        return _status(problem, host, repo, comfort)
     if isinstance(problem, errors.FileMetadataError):
         return EdgekitError(f"{host} does not answer as the Hub does: check HF_ENDPOINT, the proxy and the network")
     if isinstance(problem, httpx2.ProxyError):
         return EdgekitError(f"the proxy refuses the way to {host}: check HTTPS_PROXY ({problem})")
     if isinstance(problem, (CutError, httpx2.TransportError, httpx2.TooManyRedirects, httpx2.InvalidURL)):
         return EdgekitError(
-            f"{host} cannot be reached ({_short(problem)}): check the network, or name a mirror with HF_ENDPOINT; "
-            "what arrived is kept"
+            f"{host} cannot be reached ({_short(problem)}): check the network, or name a mirror with HF_ENDPOINT"
+            f"{comfort}"
         )
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DoesNotFitError("the disk is full: free some space and run it again; what arrived is kept")
+        return DoesNotFitError(f"the disk is full: free some space and run it again{comfort}")
     if isinstance(problem, ValueError):
         return EdgekitError(f"{host} does not answer as the Hub does ({_short(problem)}): check HF_ENDPOINT")
     return None
@@ -65,7 +66,7 @@ def _gated(problem: Exception, repo: str, address: str) -> str:
     )
 
 
-def _status(problem: Exception, host: str, repo: str) -> EdgekitError:
+def _status(problem: Exception, host: str, repo: str, comfort: str) -> EdgekitError:
     from huggingface_hub.errors import HfHubHTTPError
 
     assert isinstance(problem, HfHubHTTPError)
@@ -79,7 +80,7 @@ def _status(problem: Exception, host: str, repo: str) -> EdgekitError:
     if code == 429:
         return EdgekitError(f"{host} asks for fewer requests (429): wait some minutes, or {_LOG_IN} for a higher limit")
     if code >= 500:
-        return EdgekitError(f"{host} has trouble ({code}): try again later; what arrived is kept")
+        return EdgekitError(f"{host} has trouble ({code}): try again later{comfort}")
     return EdgekitError(f"{host} answers {code} to a request for {repo}: try again later")
 
 

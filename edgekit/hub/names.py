@@ -31,3 +31,8 @@ def quantization(path: str) -> str:
     """Return what a file's name says of its quantization, in capitals, as in UD-Q4_K_XL; nothing where it is silent."""
     found = _QUANTIZATION.findall(stem(path))
     return found[-1].upper() if found else ""
+
+
+def is_quantization(word: str) -> bool:
+    """Return whether a word is written as quantizations are, in any case."""
+    return quantization(f"-{word}") == word.upper()

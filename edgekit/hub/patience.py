@@ -28,19 +28,19 @@ class Patience:
     def __init__(self, repo: str, say: Say = silent, *, tries: int = _TRIES) -> None:
         self._repo, self._say, self._left, self._tries = repo, say, tries, tries
 
-    def lost(self, problem: Exception, *, progressed: bool = False, underway: bool = False) -> None:
+    def lost(self, problem: Exception, *, progressed: bool = False, underway: bool = False, kept: bool = False) -> None:
         """Wait where trying again may help; raises the explained error where it will not, or helped too rarely.
 
         `progressed` says that something arrived since the last failure; `underway` that a connection once held, so that
-        a network that is gone now may come back.
+        a network that is gone now may come back; `kept` that something of the file is here.
         """
         self._left = self._tries if progressed else self._left
         if not self._left or not _passes(problem, underway=underway):
-            raise explain(problem, self._repo) or problem from problem
+            raise explain(problem, self._repo, kept=kept) or problem from problem
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self._tries - self._left))
         wish = _wished(problem)
         if wish > _LONGEST_WISH:
-            raise explain(problem, self._repo) or problem from problem
+            raise explain(problem, self._repo, kept=kept) or problem from problem
         self._left -= 1
         self._say(f"waiting {max(pause, wish):.0f} s: {_reason(problem)}")
         time.sleep(max(pause, wish))

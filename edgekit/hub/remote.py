@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgekit.errors import FileError
+from edgekit.hub.address import check_endpoint
 from edgekit.hub.patience import Patience, Say, silent
 
 
@@ -35,6 +36,7 @@ Look = Callable[[str], Listing]
 
 def look(repo: str, say: Say = silent) -> Listing:
     """Return what a repository holds now; an EdgekitError says why it cannot be had and what to do."""
+    check_endpoint()
     from huggingface_hub import HfApi
 
     from edgekit import __version__

@@ -84,7 +84,7 @@ def _fill(file: RemoteFile, partial: Path, report: Report) -> str:
             except EdgekitError:
                 raise
             except Exception as problem:
-                patience.lost(problem, progressed=growing.length > before, underway=True)
+                patience.lost(problem, progressed=growing.length > before, underway=True, kept=growing.length > 0)
         out.flush()
         os.fsync(out.fileno())
     return growing.digest.hexdigest()

@@ -254,7 +254,8 @@ class ChatScreen(Screen[None]):
         try:
             command = None if files else parse_command(text)
         except EdgekitError as problem:
-            composer.take_back(event.text)
+            # As after every command that fails: Up brings it back.
+            composer.remember(event.text)
             await self.complain(problem)
             return
         is_empty = not (text or chips.attachments or self.attaching.reading)

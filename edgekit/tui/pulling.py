@@ -78,7 +78,8 @@ class Pulling:
         def work(emit: Emit[Arrival]) -> None:
             def watch(arrival: Arrival) -> None:
                 if stop.is_set():
-                    raise StoppedError(f"{wanted.name} is not downloaded: what arrived is kept for the next /pull")
+                    kept = ": what arrived is kept for the next /pull" if arrival.all_done else ""
+                    raise StoppedError(f"{wanted.name} is not downloaded{kept}")
                 emit(arrival)
 
             pull(wanted, watch)
@@ -97,7 +98,9 @@ def _find(name: str) -> Wanted:
 
     from edgekit.chat.advice import choose
     from edgekit.hardware.probe import probe
+    from edgekit.hub.cache import check_cache
 
+    check_cache()
     name, projector = choose(name or None, "", "", probe)
     return find_wanted(name, "", lru_cache(look), projector=projector)
 

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from edgekit import paths
 from edgekit.chat.models import find_plan
 from edgekit.errors import FileError, NotHereError, UnsupportedError
 
@@ -66,8 +67,12 @@ def test_what_is_not_there_is_said_with_what_to_do(cache, tmp_path):
         find_plan("someone/some-GGUF:Q4_0")
     with pytest.raises(FileError, match="Q8_0"):
         find_plan("gemma-4-E2B-it:Q9_9")
+    with pytest.raises(FileError, match="NOPE is no quantization: gemma-4-E2B-it is published as"):
+        find_plan("gemma-4-E2B-it:NOPE")
     with pytest.raises(FileError, match="does not exist"):
         find_plan(str(tmp_path / "nothing.gguf"))
+    with pytest.raises(FileError, match="is a checkpoint: `edgekit convert "):
+        find_plan(str(paths.demo_checkpoint()))
 
 
 def test_too_long_a_context(q8_plan):

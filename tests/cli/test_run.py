@@ -198,3 +198,24 @@ def _read(terminal):
         return os.read(terminal, 4096)
     except OSError:
         return b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["Hello"], "PROMPT"),
+        (["--quant", "q4"], "--quant"),
+        (["--json"], "--json"),
+        (["--image", "a.png"], "--image"),
+        (["--temperature", "1.0"], "--temperature"),
+    ],
+)
+def test_the_page_takes_no_question(edgekit, tmp_path, arguments, named):
+    done = edgekit("run", tmp_path, *arguments, "--web", "--port", "0")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{named}: it has no meaning with --web" in done.stderr
+
+
+def test_the_page_of_a_folder_that_is_not_there(edgekit, tmp_path):
+    line = assert_one_line_error(edgekit("run", "--web", "--port", "0", tmp_path / "nope"))
+    assert "nope does not exist" in line

@@ -51,6 +51,7 @@ def test_the_list_says_what_there_is(client, published, q8_plan):
     client("pull", NAME)
     client("pull", f"{OTHER}:Q8_0")
     before = client.file(E2B, E2B_FILE).stat().st_atime_ns
+    assert client("models", "--json").stdout == client("models", "list", "--json").stdout
     found = listed(client)
     assert sorted(found) == [NAME, f"{OTHER}:Q8_0"]
     one = found[NAME]
@@ -93,6 +94,15 @@ def test_newer_revisions_are_told_of_and_come(client, published):
     assert not old.exists()
     assert list(listed(client)) == [NAME]
     assert "HF_HUB_OFFLINE" in assert_one_line_error(client("models", "updates", HF_HUB_OFFLINE="1"))
+
+
+def test_nothing_to_clean_is_said_and_well(client, published):
+    assert client("pull", NAME).returncode == 0
+    done = client("models", "clean")
+    assert (done.returncode, done.stderr) == (0, "There is nothing to remove.\n")
+    wrong = client("models", "--json", "clean")
+    assert wrong.returncode == 2
+    assert "--json: write it behind clean" in wrong.stderr
 
 
 def test_a_damaged_model_is_listed_as_such(client, published):

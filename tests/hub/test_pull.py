@@ -107,6 +107,35 @@ def test_files_are_found_by_what_the_repository_holds(client, server):
     done = client("pull", f"{OTHER}:Q4_0")
     assert f"--drafter {client.file(OTHER, 'mtp-Some-Model.gguf')}" in done.stderr
     assert names(f"hf.co/{OTHER}:Q4_0", "--no-drafter", "--projector", "none") == ["Some-Model_q4_0-it.gguf"]
+    alone = ("--quant", "q4_0", "--no-drafter", "--projector", "none")
+    for address in (f"https://huggingface.co/{OTHER}/", f"{server.address}/{OTHER}", f"hf://{OTHER}"):
+        assert names(address, *alone) == ["Some-Model_q4_0-it.gguf"]
+    page = f"https://huggingface.co/{OTHER}/blob/main/Some-Model_q4_0-it.gguf?download=true"
+    assert names(page, *alone[2:]) == ["Some-Model_q4_0-it.gguf"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("https://example.com/someone/some-model-GGUF", "is no address of a repository of models"),
+        ("https://huggingface.co/datasets/someone/pictures", "is no address of a repository of models"),
+        ("https://huggingface.co/someone/some-model-GGUF/tree/v2", "is no address of a repository of models"),
+        ("https://huggingface.co/google", "is no address of a repository of models"),
+        ("a/b/c", "a/b/c is neither in the catalog"),
+        ("gemma-4-E2B-it:NOPE", "NOPE is no quantization: gemma-4-E2B-it is published as BF16, Q4_0"),
+    ],
+)
+def test_what_can_be_no_model_is_said_without_asking(client, published, name, said):
+    assert said in assert_one_line_error(client("pull", name))
+    assert not published.asked
+
+
+def test_an_empty_name_is_wrong_usage(client, published):
+    for arguments in ([""], [" "], ["", "--quant", "Q4_0"]):
+        done = client("pull", *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "MODEL: it is empty" in done.stderr
+    assert not published.asked
 
 
 @pytest.mark.parametrize(
@@ -166,7 +195,7 @@ def test_twenty_kills_at_random_moments_resume_to_equal_bytes(client, server):
 def test_an_interruption_keeps_what_arrived(client, published):
     published.rate = 1e6
     with client.start("pull", NAME) as process:
-        assert published.wait_sent(500_000, patience=20)
+        assert published.wait_sent(1_500_000, patience=20)
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=20)
     assert process.returncode == 1
@@ -280,7 +309,32 @@ def test_offline_nothing_is_asked(client, published):
 
 def test_no_server_at_all(client):
     client.environment["HF_ENDPOINT"] = "http://127.0.0.1:9"
-    assert "127.0.0.1:9 cannot be reached" in assert_one_line_error(client("pull", NAME))
+    line = assert_one_line_error(client("pull", NAME))
+    assert "127.0.0.1:9 cannot be reached" in line
+    assert "kept" not in line
+
+
+def test_what_arrived_is_said_to_be_kept_where_something_did(client, published):
+    published.forever["cdn"] = Fault(status=503, headers={"Retry-After": "3600"})
+    assert client("pull", NAME).stderr.splitlines()[-1].endswith("has trouble (503): try again later")
+    published.faults["cdn"] = [Fault(), Fault(cut_after=2_000_000)]
+    assert client("pull", NAME).stderr.splitlines()[-1].endswith("try again later; what arrived is kept")
+    assert client.unfinished()
+
+
+@pytest.mark.parametrize("address", ["notaurl", "http://", "ftp://huggingface.co", "http://[", ""])
+def test_an_endpoint_that_is_no_address_is_said(client, address):
+    line = assert_one_line_error(client("pull", NAME, HF_ENDPOINT=address))
+    assert f"HF_ENDPOINT is {address!r}, which is no address" in line
+
+
+def test_a_cache_that_cannot_be_written_is_said_before_the_network(client, published, tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "hub", "/proc/hub"):
+        line = assert_one_line_error(client("pull", NAME, HF_HUB_CACHE=str(folder)))
+        assert f"models cannot come to {folder} (" in line
+        assert "name another folder with HF_HUB_CACHE" in line
+    assert not published.asked
 
 
 def test_two_pulls_at_once_download_once(client, published):

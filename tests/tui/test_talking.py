@@ -167,6 +167,10 @@ class TestCommands:
         async with chat() as person:
             await person.send("/nothing")
             await person.sees("unknown command /nothing: /help lists them")
+            composer = person.app.chat.query_one(Composer)
+            assert composer.text == ""
+            await person.press("up")
+            assert composer.text == "/nothing"
 
     async def test_new_forgets_the_conversation(self, chat: OpenChat) -> None:
         async with chat() as person:
