@@ -130,9 +130,9 @@ def _link(job: ConvertJob, result: ConvertResult, *, quiet: bool) -> list[Link]:
 def _check_web(job: ConvertJob) -> None:
     if job.to != "onnx":
         raise typer.BadParameter("browsers take ONNX graphs: add --to onnx", param_hint="--web")
-    from edgekit.web.page import check_libraries
+    from edgekit.web.page import check_place
 
-    check_libraries()
+    check_place(job.out)
 
 
 def _write_page(job: ConvertJob, *, quiet: bool) -> list[Path]:

@@ -174,6 +174,16 @@ def test_the_page_is_whole_or_not_there(onnx_folder, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "web/name.json").read_text()) == {"name": "y"}
 
 
+@pytest.mark.parametrize("name", ["index.html", "web/mine.js"])
+def test_another_page_is_not_written_over(name, edgekit, tmp_path):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("precious")
+    done = edgekit("convert", paths.demo_checkpoint(), "--to", "onnx", "--web", "--out", tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "is none of edgekit's" in done.stderr
+    assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["precious"]
+
+
 def test_the_command(edgekit, tmp_path):
     done = edgekit("convert", paths.demo_checkpoint(), "--to", "onnx", "--web", "--out", tmp_path / "made")
     assert done.returncode == 0, done.stderr
