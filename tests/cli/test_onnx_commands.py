@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 
 import pytest
 from oracles.pico_onnx import onnx_folder
@@ -34,6 +36,7 @@ def test_inspect(edgekit, onnx_folder):
     assert report["kind"] == "onnx"
     assert report["quantization"] == "fp32, q4"
     assert report["context"] == 32768
+    assert report["problems"] == []
     assert report["bytes"] == sum(file.stat().st_size for file in (onnx_folder / "onnx").iterdir())
 
 
@@ -44,6 +47,35 @@ def test_pick(edgekit, onnx_folder):
     assert found["fits"]
     assert found["memory"]["needed"] > found["bytes"]
     assert "--quant fp32" in found["next_command"]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [
+        ("onnx/decoder_model_merged_q4.onnx_data", 5000, "is cut short: it has 5000 of"),
+        ("onnx/vision_encoder.onnx_data", 0, "is cut short: it has 0 of"),
+        ("onnx/embed_tokens.onnx_data", None, "is not there"),
+        ("onnx/audio_encoder.onnx", 0, "is no ONNX graph"),
+        ("onnx/decoder_model_merged.onnx", 5000, "is no ONNX graph"),
+        ("tokenizer.json", 2, "cannot read"),
+    ],
+)
+def test_what_is_cut_short_is_found(name, size, said, edgekit, onnx_folder, tmp_path):
+    folder = shutil.copytree(onnx_folder, tmp_path / "model")
+    if size is None:
+        (folder / name).unlink()
+    else:
+        os.truncate(folder / name, size)
+    problems = json.loads(edgekit("inspect", folder, "--json").stdout)["problems"]
+    # The decoder of onnxruntime-genai has the same weights.
+    assert problems
+    for problem in problems:
+        assert problem["name"] == "damaged"
+        assert said in problem["text"]
+        assert str(folder / name) in problem["text"]
+    refused = edgekit("pick", "--model", folder, "--no-measure")
+    assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (1, "", 1)
+    assert problems[0]["text"] in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgekit.convert.inspection.report import Report, variant_name
+from edgekit.engine.onnx.damage import damages
 from edgekit.engine.onnx.folder import PARTS, OnnxFolder, check_folder
 from edgekit.engine.onnx.template import chat_template
 from edgekit.engine.problems import template_revision
@@ -50,6 +51,8 @@ def _details(folder: OnnxFolder) -> dict[str, str]:
 
 
 def _problems(folder: OnnxFolder, template: str | None) -> Iterator[Problem]:
+    for damage in damages(folder):
+        yield Problem("damaged", damage)
     if template is None:
         yield Problem("no_template", "it has no chat_template.jinja: copy it from the checkpoint")
     for section, part in (("vision_config", PARTS[2]), ("audio_config", PARTS[3])):
