@@ -40,6 +40,19 @@ def test_inspect(edgekit, onnx_folder):
     assert report["bytes"] == sum(file.stat().st_size for file in (onnx_folder / "onnx").iterdir())
 
 
+def test_encoders_that_were_left_out_are_no_problem_and_lost_ones_are(edgekit, onnx_folder, tmp_path):
+    out = tmp_path / "text"
+    done = edgekit("convert", paths.demo_checkpoint(), "--to", "onnx", "--projector", "none", "--out", out)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(edgekit("inspect", out, "--json").stdout)
+    assert report["problems"] == []
+    assert "encoders" not in report["details"]
+    lost = shutil.copytree(onnx_folder, tmp_path / "lost", ignore=shutil.ignore_patterns("audio_encoder*"))
+    assert [one["name"] for one in json.loads(edgekit("inspect", lost, "--json").stdout)["problems"]] == [
+        "no_audio_encoder"
+    ]
+
+
 def test_pick(edgekit, onnx_folder):
     found = json.loads(edgekit("pick", "--model", onnx_folder, "--json", "--no-measure").stdout)["recommendation"]
     # The best precision that fits.
