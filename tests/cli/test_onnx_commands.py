@@ -117,6 +117,7 @@ def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
     convert = ("convert", paths.demo_checkpoint(), "--adapter", paths.demo_adapter(), "--to", "onnx")
     done = edgekit(*convert, "--keep-adapter", "--quant", "fp32", "--quant", "q4f16", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
+    assert f"edgekit run {tmp_path} --quant fp32 --adapter {tmp_path / 'french.onnx_adapter'} " in done.stderr
     whole, half = tmp_path / "french.onnx_adapter", tmp_path / "french_fp16.onnx_adapter"
     said = {}
     for name, arguments in {
@@ -124,6 +125,8 @@ def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
         "fp32": ("--quant", "fp32", "--adapter", whole),
         "q4f16": ("--quant", "q4f16", "--adapter", half),
         "other floats": ("--quant", "q4f16", "--adapter", whole),
+        # In the folder of the model.
+        "its name": ("--quant", "fp32", "--adapter", "french.onnx_adapter"),
         "no adapter": ("--adapter", tmp_path / "config.json"),
     }.items():
         done = edgekit("run", tmp_path, "Who are you?", "--temperature", 0, *arguments)
@@ -131,6 +134,11 @@ def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
         said[name] = done.stdout or done.stderr
     assert said["base"].startswith("I am gemma4-pico")
     assert said["fp32"].startswith("Je suis gemma4-pico")
+    assert said["its name"] == said["fp32"]
     assert said["q4f16"].startswith("Je suis gemma4-pico")
     assert "of other floats" in said["other floats"]
     assert "is no .onnx_adapter" in said["no adapter"]
+    for name, what in (("french.onnx_adapter", "is an adapter kept"), ("onnx/embed_tokens.onnx_data", "one file")):
+        done = edgekit("inspect", tmp_path / name)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+        assert what in done.stderr
