@@ -21,11 +21,11 @@ from edgekit.convert.output import Output
 _MOST_REASONS = 8
 
 
-def show(result: ConvertResult, *, dry_run: bool) -> None:
-    """Print a conversion for people."""
+def show(result: ConvertResult, beside: Sequence[Output] = (), *, dry_run: bool) -> None:
+    """Print a conversion for people, with what is written beside it."""
     folder = result.outputs[-1].path.parent
     output.show(Text(f"In {folder}:", style="dim"))
-    output.show(_table(result.outputs, folder))
+    output.show(_table([*result.outputs, *beside], folder))
     if result.ledger:
         output.show("")
     for line in _ledger(result.ledger):

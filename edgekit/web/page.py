@@ -34,6 +34,19 @@ def check_place(folder: Path) -> None:
         )
 
 
+def page_sizes(name: str) -> dict[str, int]:
+    """Return the bytes of what `write_page` writes, by the names in the folder."""
+    index = paths.web_assets() / INDEX
+    files = [path for path in paths.web_assets().rglob("*") if path.is_file() and path != index]
+    libraries = [path for path in paths.web_libraries().rglob("*") if path.is_file()]
+    inside = sum(path.stat().st_size for path in (*files, *libraries))
+    return {_SCRIPTS: inside + len(_named(name)), INDEX: index.stat().st_size}
+
+
+def _named(name: str) -> str:
+    return json.dumps({"name": name})
+
+
 def write_page(folder: Path, name: str) -> list[Path]:
     """Write the page that chats with the model of a folder, under a name; returns its files, index.html last.
 
@@ -46,7 +59,7 @@ def write_page(folder: Path, name: str) -> list[Path]:
         shutil.rmtree(made, ignore_errors=True)
         shutil.copytree(assets, made, ignore=shutil.ignore_patterns(INDEX))
         shutil.copytree(libraries, made / "vendor")
-        (made / _NAME).write_text(json.dumps({"name": name}), "utf-8")
+        (made / _NAME).write_text(_named(name), "utf-8")
         shutil.rmtree(scripts, ignore_errors=True)
         made.rename(scripts)
         # Last: where it is, all is there.
