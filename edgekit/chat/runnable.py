@@ -39,10 +39,17 @@ def find_runnable(
         if drafter is not None:
             raise UnsupportedError(f"{name} is a folder of ONNX files, which take no drafter: leave --drafter out")
         plan = _find_folder(Path(name), context, precision, provider, force=force)
-        return replace(plan, adapter=adapter)
+        return replace(plan, adapter=_find_adapter(Path(name), adapter))
     if (precision, provider, adapter) != (None, None, None):
         raise UnsupportedError(f"{name} is no folder of ONNX files: --quant, --provider and --adapter are for those")
     return find_plan(name, projector=projector, drafter=drafter, context=context, force=force, progress=progress)
+
+
+def _find_adapter(folder: Path, adapter: Path | None) -> Path | None:
+    """Return where an adapter's file lies: where its path says, or in the folder of the model."""
+    if adapter is None or adapter.is_file() or not (folder / adapter).is_file():
+        return adapter
+    return folder / adapter
 
 
 def _find_folder(

@@ -155,13 +155,14 @@ def command(
         job = replace(job, memory=convert_options.size(memory, "--memory"))
     after = Afterwards(verify, tuple(ask or ()), ollama, lmstudio, web)
     after.check(job)
+    job = replace(job, beside=after.beside(job))
     with orderly_termination(), output.progress("Converting", in_bytes=True) as step:
         shown = ConvertProgress(step)
         result = convert(job, shown.advance, dry_run=dry_run, announce=tell_nobody if dry_run else shown.announce)
     for warning in result.warnings:
         output.hint(warning)
     if not json:
-        convert_view.show(result, dry_run=dry_run)
+        convert_view.show(result, job.beside, dry_run=dry_run)
     if not dry_run:
         with orderly_termination():
             after.fulfil(job, result, quiet=json)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from edgekit.convert.job import ConvertJob, ConvertResult
     from edgekit.convert.lmstudio import Link
+    from edgekit.convert.output import Output
 
 
 @dataclass
@@ -52,6 +53,15 @@ class Afterwards:
             f"Verifying takes {output.size(needs.disk)} more of disk for a while, "
             f"and loads models of up to {output.size(needs.weights)}, one at a time."
         )
+
+    def beside(self, job: ConvertJob) -> tuple[Output, ...]:
+        """Return what will be written beside the conversion's own files."""
+        if not self.web:
+            return ()
+        from edgekit.convert.output import Output
+        from edgekit.web.page import page_sizes
+
+        return tuple(Output(job.out / name, "page", None, size) for name, size in page_sizes(job.file_name).items())
 
     def fulfil(self, job: ConvertJob, result: ConvertResult, *, quiet: bool) -> None:
         """Do what is wished for; `quiet` prints no report."""
@@ -130,9 +140,9 @@ def _link(job: ConvertJob, result: ConvertResult, *, quiet: bool) -> list[Link]:
 def _check_web(job: ConvertJob) -> None:
     if job.to != "onnx":
         raise typer.BadParameter("browsers take ONNX graphs: add --to onnx", param_hint="--web")
-    from edgekit.web.page import check_libraries
+    from edgekit.web.page import check_place
 
-    check_libraries()
+    check_place(job.out)
 
 
 def _write_page(job: ConvertJob, *, quiet: bool) -> list[Path]:

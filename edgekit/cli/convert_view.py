@@ -21,11 +21,11 @@ from edgekit.convert.output import Output
 _MOST_REASONS = 8
 
 
-def show(result: ConvertResult, *, dry_run: bool) -> None:
-    """Print a conversion for people."""
+def show(result: ConvertResult, beside: Sequence[Output] = (), *, dry_run: bool) -> None:
+    """Print a conversion for people, with what is written beside it."""
     folder = result.outputs[-1].path.parent
     output.show(Text(f"In {folder}:", style="dim"))
-    output.show(_table(result.outputs, folder))
+    output.show(_table([*result.outputs, *beside], folder))
     if result.ledger:
         output.show("")
     for line in _ledger(result.ledger):
@@ -42,12 +42,22 @@ def _next(outputs: Sequence[Output]) -> str:
     made = outputs[0]
     if made.kind == "onnx":
         folder = shlex.quote(str(outputs[-1].path.parent))
-        return f'edgekit run {folder} "Who are you?", or load it with onnxruntime-genai or transformers.js'
+        command = f'edgekit run {folder}{_kept(outputs)} "Who are you?"'
+        return f"{command}, or load it with onnxruntime-genai or transformers.js"
     if made.kind == "checkpoint":
         return f"edgekit convert {shlex.quote(str(made.path.parent))}, or load that folder in vLLM, MLX or transformers"
     if made.kind == "drafter":
         return f"edgekit modelfile MODEL.gguf --drafter {shlex.quote(str(made.path))}"
     return f'edgekit run {shlex.quote(str(made.path))} "Who are you?"'
+
+
+def _kept(outputs: Sequence[Output]) -> str:
+    """Return the options that switch the first adapter on that was kept apart; none where there is none."""
+    kept = [str(made.path) for made in outputs if made.path.suffix == ".onnx_adapter"]
+    precisions = list(dict.fromkeys(made.quantization for made in outputs if made.quantization))
+    # The first file has the floats of the first precision, and run takes another one of several.
+    quant = f" --quant {precisions[0]}" if len(precisions) > 1 else ""
+    return f"{quant} --adapter {shlex.quote(kept[0])}" if kept else ""
 
 
 def _table(outputs: Sequence[Output], folder: Path) -> Table:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from edgekit.chat.onnx_fit import OnnxPick, fit_folder
 from edgekit.cli import machine_view, memory_view, output
+from edgekit.engine.onnx.damage import check_whole
 from edgekit.engine.onnx.folder import check_folder
 from edgekit.fit.needs import Needs
 from edgekit.fit.plan import Plan
@@ -18,7 +19,9 @@ from edgekit.hardware.machine import Machine
 
 def show_folder(path: Path, machine: Machine, needs: Needs, *, explain: bool, json: bool) -> None:
     """Print whether a folder fits a machine and in which precision; FileError where it is damaged or no model."""
-    found = fit_folder(check_folder(path), machine, context=needs.context)
+    folder = check_folder(path)
+    check_whole(folder)
+    found = fit_folder(folder, machine, context=needs.context)
     if json:
         output.json_object(_as_json(found, machine))
     else:

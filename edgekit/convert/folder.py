@@ -41,6 +41,12 @@ def output_folder(folder: Path) -> Iterator[None]:
             os.close(lock)
 
 
+def check_apart(folder: Path, sources: Sequence[Path]) -> None:
+    """Raise FileError where a folder is one of those that are read: its own files would be written over."""
+    if folder.is_dir() and any(folder.samefile(source) for source in sources):
+        raise FileError(f"{folder} holds what is to be converted: choose another --out")
+
+
 def check_replaceable(paths: Sequence[Path]) -> None:
     """Raise FileError where a folder has the name of a file to be written: it would be noticed only at the end."""
     for path in paths:

@@ -72,6 +72,8 @@ class ConvertJob:
     split_size: int | None = None
     # Whether adapters stay in files of their own; ONNX graphs take one of them for each run.
     keep_adapter: bool = False
+    # What is written there afterwards, by somebody else: there must be room for it, too.
+    beside: tuple[Output, ...] = ()
 
     @property
     def file_name(self) -> str:
@@ -111,11 +113,12 @@ def convert(
     with Checkpoint(job.checkpoint) as checkpoint, _adapters(job) as adapters:
         conversion = _open(job, checkpoint, adapters)
         plan = conversion.plan()
-        free = check_room(job.out, sum(output.bytes for output in plan))
+        disk = sum(output.bytes for output in (*plan, *job.beside))
+        free = check_room(job.out, disk)
         tasks = conversion.tasks(conversion.merging.uncounted())
         limit = budget(job.memory, tasks, conversion.merging.kept, caller)
         seconds = expected_seconds(tasks, limit.room)
-        checked = Preflight(limit.expected, sum(one.bytes for one in plan), free, conversion.tensors, seconds)
+        checked = Preflight(limit.expected, disk, free, conversion.tensors, seconds)
         announce(checked)
         outputs = plan if dry_run else conversion.run(progress, limit.room)
         return ConvertResult(

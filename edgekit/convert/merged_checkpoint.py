@@ -11,7 +11,7 @@ from edgekit.convert.adapter import Adapters
 from edgekit.convert.checkpoint import Checkpoint
 from edgekit.convert.checkpoint_pieces import Piece, pieces
 from edgekit.convert.companions import companions
-from edgekit.convert.folder import check_replaceable, output_folder
+from edgekit.convert.folder import check_apart, check_replaceable, output_folder
 from edgekit.convert.merging import Merging
 from edgekit.convert.models import open_model
 from edgekit.convert.output import Output
@@ -98,8 +98,7 @@ class MergedCheckpoint:
         """Raise FileError where the result would mix with other files: loaders take whatever lies in a folder."""
         if not self._out.is_dir():
             return
-        if any(self._out.samefile(source) for source in sources):
-            raise FileError(f"{self._out} holds what is to be merged: choose another --out")
+        check_apart(self._out, sources)
         check_replaceable([output.path for output in self.plan()])
         expected = {output.path.relative_to(self._out).parts[0] for output in self.plan()}
         others = sorted(p.name for p in self._out.iterdir() if p.name not in expected and not p.name.startswith("."))

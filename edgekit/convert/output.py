@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["text", "projector", "drafter", "checkpoint", "onnx", "modelfile"]
+Kind = Literal["text", "projector", "drafter", "checkpoint", "onnx", "modelfile", "page"]
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,16 @@ LIBRARIES = (
 )
 INDEX = "index.html"
 _SCRIPTS = "web"
+_NAME = "name.json"
 
 
-def check_libraries() -> None:
-    """Raise FileError where the libraries were not fetched when edgekit was built."""
-    folder = paths.web_libraries()
-    missing = [name for name in LIBRARIES if not (folder / name).is_file()]
+def check_place(folder: Path) -> None:
+    """Raise FileError where another page lies in a folder, or the libraries were not fetched when edgekit was built."""
+    places = [folder / _SCRIPTS, folder / INDEX]
+    strange = [] if (places[0] / _NAME).is_file() else [path for path in places if path.exists() or path.is_symlink()]
+    if strange:
+        raise FileError(f"{strange[0]} is none of edgekit's, and would be written over: choose another --out")
+    missing = [name for name in LIBRARIES if not (paths.web_libraries() / name).is_file()]
     if missing:
         raise FileError(
             f"the page's libraries are not here ({', '.join(missing)}): "
@@ -30,19 +34,32 @@ def check_libraries() -> None:
         )
 
 
+def page_sizes(name: str) -> dict[str, int]:
+    """Return the bytes of what `write_page` writes, by the names in the folder."""
+    index = paths.web_assets() / INDEX
+    files = [path for path in paths.web_assets().rglob("*") if path.is_file() and path != index]
+    libraries = [path for path in paths.web_libraries().rglob("*") if path.is_file()]
+    inside = sum(path.stat().st_size for path in (*files, *libraries))
+    return {_SCRIPTS: inside + len(_named(name)), INDEX: index.stat().st_size}
+
+
+def _named(name: str) -> str:
+    return json.dumps({"name": name})
+
+
 def write_page(folder: Path, name: str) -> list[Path]:
     """Write the page that chats with the model of a folder, under a name; returns its files, index.html last.
 
-    Raises FileError where the libraries are missing or the folder cannot be written to.
+    Raises FileError where the libraries are missing, another page is there or the folder cannot be written to.
     """
-    check_libraries()
+    check_place(folder)
     assets, libraries, scripts = paths.web_assets(), paths.web_libraries(), folder / _SCRIPTS
     made = scripts.with_name(f".{_SCRIPTS}-unfinished")
     try:
         shutil.rmtree(made, ignore_errors=True)
         shutil.copytree(assets, made, ignore=shutil.ignore_patterns(INDEX))
         shutil.copytree(libraries, made / "vendor")
-        (made / "name.json").write_text(json.dumps({"name": name}), "utf-8")
+        (made / _NAME).write_text(_named(name), "utf-8")
         shutil.rmtree(scripts, ignore_errors=True)
         made.rename(scripts)
         # Last: where it is, all is there.

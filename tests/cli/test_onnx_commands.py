@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 
 import pytest
 from oracles.pico_onnx import onnx_folder
@@ -34,7 +36,21 @@ def test_inspect(edgekit, onnx_folder):
     assert report["kind"] == "onnx"
     assert report["quantization"] == "fp32, q4"
     assert report["context"] == 32768
+    assert report["problems"] == []
     assert report["bytes"] == sum(file.stat().st_size for file in (onnx_folder / "onnx").iterdir())
+
+
+def test_encoders_that_were_left_out_are_no_problem_and_lost_ones_are(edgekit, onnx_folder, tmp_path):
+    out = tmp_path / "text"
+    done = edgekit("convert", paths.demo_checkpoint(), "--to", "onnx", "--projector", "none", "--out", out)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(edgekit("inspect", out, "--json").stdout)
+    assert report["problems"] == []
+    assert "encoders" not in report["details"]
+    lost = shutil.copytree(onnx_folder, tmp_path / "lost", ignore=shutil.ignore_patterns("audio_encoder*"))
+    assert [one["name"] for one in json.loads(edgekit("inspect", lost, "--json").stdout)["problems"]] == [
+        "no_audio_encoder"
+    ]
 
 
 def test_pick(edgekit, onnx_folder):
@@ -44,6 +60,34 @@ def test_pick(edgekit, onnx_folder):
     assert found["fits"]
     assert found["memory"]["needed"] > found["bytes"]
     assert "--quant fp32" in found["next_command"]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [
+        ("onnx/decoder_model_merged_q4.onnx_data", 5000, "is cut short: it has 5000 of"),
+        ("onnx/vision_encoder.onnx_data", 0, "is cut short: it has 0 of"),
+        ("onnx/embed_tokens.onnx_data", None, "is not there"),
+        ("onnx/audio_encoder.onnx", 0, "is no ONNX graph"),
+        ("onnx/decoder_model_merged.onnx", 5000, "is no ONNX graph"),
+        ("tokenizer.json", 2, "cannot read"),
+    ],
+)
+def test_what_is_cut_short_is_found(name, size, said, edgekit, onnx_folder, tmp_path):
+    folder = shutil.copytree(onnx_folder, tmp_path / "model")
+    if size is None:
+        (folder / name).unlink()
+    else:
+        os.truncate(folder / name, size)
+    problems = json.loads(edgekit("inspect", folder, "--json").stdout)["problems"]
+    # Once, though onnxruntime-genai's decoder has the same weights.
+    (problem,) = problems
+    assert problem["name"] == "damaged"
+    assert said in problem["text"]
+    assert str(folder / name) in problem["text"]
+    refused = edgekit("pick", "--model", folder, "--no-measure")
+    assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (1, "", 1)
+    assert problem["text"] in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -72,6 +116,7 @@ def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
     convert = ("convert", paths.demo_checkpoint(), "--adapter", paths.demo_adapter(), "--to", "onnx")
     done = edgekit(*convert, "--keep-adapter", "--quant", "fp32", "--quant", "q4f16", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
+    assert f"edgekit run {tmp_path} --quant fp32 --adapter {tmp_path / 'french.onnx_adapter'} " in done.stderr
     whole, half = tmp_path / "french.onnx_adapter", tmp_path / "french_fp16.onnx_adapter"
     said = {}
     for name, arguments in {
@@ -79,6 +124,8 @@ def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
         "fp32": ("--quant", "fp32", "--adapter", whole),
         "q4f16": ("--quant", "q4f16", "--adapter", half),
         "other floats": ("--quant", "q4f16", "--adapter", whole),
+        # In the folder of the model.
+        "its name": ("--quant", "fp32", "--adapter", "french.onnx_adapter"),
         "no adapter": ("--adapter", tmp_path / "config.json"),
     }.items():
         done = edgekit("run", tmp_path, "Who are you?", "--temperature", 0, *arguments)
@@ -86,6 +133,11 @@ def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
         said[name] = done.stdout or done.stderr
     assert said["base"].startswith("I am gemma4-pico")
     assert said["fp32"].startswith("Je suis gemma4-pico")
+    assert said["its name"] == said["fp32"]
     assert said["q4f16"].startswith("Je suis gemma4-pico")
     assert "of other floats" in said["other floats"]
     assert "is no .onnx_adapter" in said["no adapter"]
+    for name, what in (("french.onnx_adapter", "is an adapter kept"), ("onnx/embed_tokens.onnx_data", "one file")):
+        done = edgekit("inspect", tmp_path / name)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+        assert what in done.stderr

@@ -210,7 +210,7 @@ def test_the_source_is_never_written_over(checkpoint: Made, adapter: Path, tmp_p
     source = checkpoint("tiny")
     (tmp_path / "link").symlink_to(source)
     for out in (source, adapter, tmp_path / "link"):
-        with pytest.raises(FileError, match="holds what is to be merged"):
+        with pytest.raises(FileError, match="holds what is to be converted"):
             convert(job(source, out, adapter))
 
 

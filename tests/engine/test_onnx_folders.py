@@ -8,8 +8,10 @@ import shutil
 import pytest
 from oracles.pico_onnx import PRECISIONS, onnx_folder
 
+from edgekit.engine.onnx.damage import check_whole
 from edgekit.engine.onnx.engine import OnnxEngine
 from edgekit.engine.onnx.folder import check_folder, check_precision, is_onnx_folder
+from edgekit.engine.onnx.graph_file import check_graph
 from edgekit.engine.onnx.runtime import CPU, find_provider
 from edgekit.errors import EdgekitError, FileError, UnsupportedError
 from edgekit.fit.onnx_plan import OnnxPlan
@@ -54,6 +56,34 @@ def test_an_older_onnxruntime(onnx_folder, monkeypatch):
     monkeypatch.setattr("onnxruntime.__version__", "1.23.2")
     with pytest.raises(UnsupportedError, match=r"onnxruntime 1\.23\.2 cannot compute .* 1\.30 or newer"):
         open_and_read(onnx_folder)
+
+
+def test_a_graph_is_whole_or_is_not(spoiled):
+    """Cut anywhere but between the operator sets at its end, with or without its weights."""
+    path = spoiled / "onnx/embed_tokens_q4.onnx"
+    check_graph(path)
+    whole = path.read_bytes()
+    for size in range(len(whole) - 60):
+        path.write_bytes(whole[:size])
+        with pytest.raises(FileError, match="is no ONNX graph"):
+            check_graph(path)
+    weights = path.with_name(f"{path.name}_data")
+    path.write_bytes(whole)
+    data = weights.read_bytes()
+    weights.write_bytes(data[:-1])
+    with pytest.raises(FileError, match=rf"it has {len(data) - 1} of {len(data)} bytes"):
+        check_graph(path)
+    path.write_bytes(whole.replace(weights.name.encode(), b"/" + weights.name.encode()[1:]))
+    with pytest.raises(FileError, match="is no ONNX graph"):
+        check_graph(path)
+
+
+def test_a_tokenizer_is_one(onnx_folder, spoiled):
+    check_whole(check_folder(onnx_folder))
+    for text in ("{}", '{"model": []}', '{"model": {"vocab": {}}}'):
+        (spoiled / "tokenizer.json").write_text(text)
+        with pytest.raises(FileError, match="is no tokenizer"):
+            check_whole(check_folder(spoiled))
 
 
 @pytest.mark.parametrize(

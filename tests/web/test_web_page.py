@@ -174,6 +174,29 @@ def test_the_page_is_whole_or_not_there(onnx_folder, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "web/name.json").read_text()) == {"name": "y"}
 
 
+@pytest.mark.parametrize("name", ["index.html", "web/mine.js"])
+def test_another_page_is_not_written_over(name, edgekit, tmp_path):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("precious")
+    done = edgekit("convert", paths.demo_checkpoint(), "--to", "onnx", "--web", "--out", tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "is none of edgekit's" in done.stderr
+    assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["precious"]
+
+
+def test_a_dry_run_counts_the_page(edgekit, tmp_path):
+    line = ("convert", paths.demo_checkpoint(), "--to", "onnx", "--dry-run", "--out", tmp_path / "made")
+    disk = [json.loads(edgekit(*line, *more, "--json").stdout)["preflight"]["disk"] for more in ((), ("--web",))]
+    assert not list(tmp_path.iterdir())
+    shown = edgekit(*line, "--web").stdout
+    assert "index.html" in shown
+    assert "page" in shown
+    (tmp_path / "page").mkdir()
+    # Under the name that the conversion gives it.
+    written = write_page(tmp_path / "page", paths.demo_checkpoint().name)
+    assert disk[1] - disk[0] == sum(path.stat().st_size for path in written)
+
+
 def test_the_command(edgekit, tmp_path):
     done = edgekit("convert", paths.demo_checkpoint(), "--to", "onnx", "--web", "--out", tmp_path / "made")
     assert done.returncode == 0, done.stderr

@@ -33,6 +33,10 @@ def inspect(path: Path) -> Report:
         raise FileError(f"{path} is no GGUF file: it does not begin with GGUF; download or convert it again")
     if path.suffix in (".safetensors", ".json"):
         raise FileError(f"{path} is one file of a checkpoint or an adapter: name its folder")
+    if path.suffix == ".onnx_adapter":
+        raise FileError(f"{path} is an adapter kept apart from ONNX graphs: name their folder, or run them with it")
+    if path.suffix.startswith(".onnx"):
+        raise FileError(f"{path} is one file of an ONNX folder: name the folder that has config.json")
     return inspect_modelfile(path)
 
 

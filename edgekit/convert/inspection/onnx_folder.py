@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgekit.convert.inspection.report import Report, variant_name
-from edgekit.engine.onnx.folder import PARTS, OnnxFolder, check_folder
+from edgekit.engine.onnx.damage import damages
+from edgekit.engine.onnx.folder import PARTS, OnnxFolder, Part, check_folder
 from edgekit.engine.onnx.template import chat_template
 from edgekit.engine.problems import template_revision
 from edgekit.errors import UnsupportedError
@@ -49,9 +50,19 @@ def _details(folder: OnnxFolder) -> dict[str, str]:
     return {**sizes, **({"encoders": ", ".join(encoders)} if encoders else {})}
 
 
+def _left_out(folder: OnnxFolder, part: Part) -> bool:
+    """Return whether config.json lists the graphs and has none of a part: whoever made the folder left it out."""
+    settings = folder.config.get("transformers.js_config")
+    listed = settings.get("use_external_data_format") if isinstance(settings, dict) else None
+    # Where weights lie beside no graph, none is listed.
+    return isinstance(listed, dict) and bool(listed) and not any(str(name).startswith(part) for name in listed)
+
+
 def _problems(folder: OnnxFolder, template: str | None) -> Iterator[Problem]:
+    for damage in damages(folder):
+        yield Problem("damaged", damage)
     if template is None:
         yield Problem("no_template", "it has no chat_template.jinja: copy it from the checkpoint")
     for section, part in (("vision_config", PARTS[2]), ("audio_config", PARTS[3])):
-        if folder.config.get(section) and not folder.find(part):
+        if folder.config.get(section) and not folder.find(part) and not _left_out(folder, part):
             yield Problem(f"no_{part}", f"config.json has {section}, but there is no onnx/{part}*.onnx")

@@ -11,7 +11,7 @@ from typing import Any
 from edgekit.convert.adapter import Adapters
 from edgekit.convert.checkpoint import Checkpoint, read_json
 from edgekit.convert.companions import CONFIG, companions
-from edgekit.convert.folder import check_replaceable, output_folder
+from edgekit.convert.folder import check_apart, check_replaceable, output_folder
 from edgekit.convert.gemma4.model import Gemma4
 from edgekit.convert.merging import Merging
 from edgekit.convert.model import NO_TEMPLATE
@@ -73,6 +73,7 @@ class OnnxConversion:
         merged = {name: made for name, made in changes.items() if name not in kept.changes}
         self.merging = Merging(merged, unused, [*kept.ledger(), *adapters.refused])
         self._settings = self._adapter_files(kept) | self._beside(weights.plan(EMBEDDINGS).height)
+        check_apart(out, [checkpoint.directory, *(adapter.directory for adapter in adapters.all)])
         check_replaceable([output.path for output in self.plan()])
         self._check_folder()
 
@@ -118,8 +119,14 @@ class OnnxConversion:
         return [replace(output, sha256=digests[output.path]) for output in plan]
 
     def _check_folder(self) -> None:
-        """Raise FileError where graphs would stay that config.json no longer counts, or of another model."""
+        """Raise FileError where something else would be written over, or graphs stay that config.json no longer counts.
+
+        Earlier graphs of edgekit's, which come first onto the disk, tell that all the files are.
+        """
         folder, mine = self._out / "onnx", {output.path for output in self.plan()}
+        strange = [] if any(folder.glob(f"{configs.GENAI_DECODER}*.onnx")) else sorted(filter(Path.exists, mine))
+        if strange:
+            raise FileError(f"{self._out} holds other files, such as {strange[0].name}: choose another --out")
         found = sorted(folder.glob("*.onnx*")) if folder.is_dir() else []
         others = [path.name for path in found if path not in mine and not path.name.startswith(".")]
         if others:

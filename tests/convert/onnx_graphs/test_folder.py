@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -94,6 +95,27 @@ def test_other_graphs_in_the_folder_are_not_mixed_with(tmp_path: Path) -> None:
     made(tmp_path, "fp32", "q4")
     with pytest.raises(FileError, match=r"q4\.onnx: name every --quant at once"):
         made(tmp_path, "fp32")
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "onnx/decoder_model_merged_q4.onnx"])
+def test_what_others_made_is_not_written_over(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("precious")
+    with pytest.raises(FileError, match=rf"holds other files, such as {path.name}: choose another --out"):
+        made(tmp_path, "q4")
+    assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["precious"]
+
+
+def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
+    source, adapter = tmp_path / "model", tmp_path / "adapter"
+    shutil.copytree(paths.demo_checkpoint(), source)
+    shutil.copytree(paths.demo_adapter(), adapter)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for out in (source, adapter):
+        with pytest.raises(FileError, match="holds what is to be converted: choose another --out"):
+            convert(ConvertJob(source, out, (adapter,), quantizations=("q4",), to="onnx"))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_too_little_memory_leaves_nothing_behind(tmp_path: Path) -> None:
