@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from needed import needs_shared_keys
 
 from edgekit import paths
 from edgekit.convert.job import ConvertJob, convert
@@ -18,8 +18,7 @@ PRECISIONS = ("fp32", "q4")
 
 @pytest.fixture(scope="session")
 def onnx_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if sys.version_info < (3, 11):
-        pytest.skip("onnxruntime for Python 3.10 ended at 1.23, whose attention cannot share keys and values")
+    needs_shared_keys()
     folder = tmp_path_factory.mktemp("pico-onnx")
     convert(ConvertJob(paths.demo_checkpoint(), folder, quantizations=PRECISIONS, to="onnx"))
     return folder

@@ -15,7 +15,7 @@ from edgekit.convert.onnx.weights import Weights
 
 PER_LAYER = "embed_tokens_per_layer.weight"
 # Those that stand for pictures and sound; transformers looks up the padding token in their place.
-_PLACEHOLDERS = ("image_token_id", "audio_token_id", "video_token_id")
+_MEDIA_TOKENS = ("image_token_id", "audio_token_id", "video_token_id")
 
 
 def build(graph: Graph, config: TextConfig, values: Mapping[str, Any], weights: Weights) -> None:
@@ -25,7 +25,7 @@ def build(graph: Graph, config: TextConfig, values: Mapping[str, Any], weights: 
     embeddings per layer, per_layer_inputs (batch, sequence, layers, width), both float32.
     """
     tokens = graph.input("input_ids", np.int64, ["batch_size", "sequence_length"])
-    ids = _without_placeholders(graph, tokens, values)
+    ids = _without_media_tokens(graph, tokens, values)
     table = weights.plan(EMBEDDINGS, "model.embed_tokens.weight")
     found = gather(graph, ids, table, graph.precision.embeddings, "/model/embed_tokens/Gather")
     scaled = _scaled(graph, found, config.hidden_size)
@@ -40,10 +40,10 @@ def build(graph: Graph, config: TextConfig, values: Mapping[str, Any], weights: 
     graph.output("per_layer_inputs", np.float32, ["batch_size", "sequence_length", *shape], split)
 
 
-def _without_placeholders(graph: Graph, ids: str, values: Mapping[str, Any]) -> str:
+def _without_media_tokens(graph: Graph, ids: str, values: Mapping[str, Any]) -> str:
     text = values.get("text_config") or values
     padding = text.get("pad_token_id") or 0
-    for key in _PLACEHOLDERS:
+    for key in _MEDIA_TOKENS:
         token = values.get(key)
         if isinstance(token, int):
             ids = graph.op("Where", [graph.op("Equal", [ids, graph.whole(token)]), graph.whole(padding), ids])

@@ -65,13 +65,13 @@ class Decoder:
         del self._entries[common:]
         return common
 
-    def read(self, prompt: Prompt, placeholders: dict[str, int], encode: Encode, run: Run) -> Iterator[int]:
+    def read(self, prompt: Prompt, media_tokens: dict[str, int], encode: Encode, run: Run) -> Iterator[int]:
         """Compute a prompt behind what is there; yields how many entries are done after each batch.
 
-        `placeholders` are the tokens whose embeddings stand in the places of a picture and of a sound until its own
+        `media_tokens` are the tokens whose embeddings stand in the places of a picture and of a sound until its own
         are put there. Raises StoppedError, after which what was computed so far is kept.
         """
-        every, tokens = entries(prompt), _tokens(prompt, placeholders)
+        every, tokens = entries(prompt), _tokens(prompt, media_tokens)
         starts = _media_starts(prompt)
         while (begin := len(self)) < len(tokens):
             end = min(begin + self._batch, len(tokens))
@@ -120,10 +120,10 @@ class Decoder:
         return row
 
 
-def _tokens(prompt: Prompt, placeholders: dict[str, int]) -> list[int]:
+def _tokens(prompt: Prompt, media_tokens: dict[str, int]) -> list[int]:
     out: list[int] = []
     for piece in prompt:
-        out += [placeholders[piece.kind]] * piece.length if isinstance(piece, MediaInput) else piece
+        out += [media_tokens[piece.kind]] * piece.length if isinstance(piece, MediaInput) else piece
     return out
 
 

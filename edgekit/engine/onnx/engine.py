@@ -45,7 +45,7 @@ class OnnxEngine:
         self.decoder = Decoder(graphs["embed_tokens"], decoder, plan.context, self.vocabulary.size, adapter)
         self._encoders = load_encoders(folder, graphs)
         places = {"image": "image_token_id", "audio": "audio_token_id"}
-        self._placeholders = {kind: int(folder.config.get(name) or 0) for kind, name in places.items()}
+        self._media_tokens = {kind: int(folder.config.get(name) or 0) for kind, name in places.items()}
         self._load_seconds = self._unclaimed = time.perf_counter() - started
 
     @classmethod
@@ -160,7 +160,7 @@ class OnnxEngine:
         """
         yield self.decoder.keep_common(entries(prompt))
         with stoppable(stop) as run:
-            yield from self.decoder.read(prompt, self._placeholders, partial(self.encode, run=run), run)
+            yield from self.decoder.read(prompt, self._media_tokens, partial(self.encode, run=run), run)
 
     def write(self, sampling: Sampling, stop: threading.Event | None = None) -> Iterator[int]:
         """Continue what was read, token by token; the token that ends the turn comes too, as the last.

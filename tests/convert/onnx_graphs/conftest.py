@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
+from needed import needs_shared_keys
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _newer_onnxruntime() -> None:
-    if sys.version_info < (3, 11):
-        pytest.skip("onnxruntime for Python 3.10 ended at 1.23, whose attention cannot share keys and values")
+    needs_shared_keys()
