@@ -17,6 +17,10 @@ class NotHereError(FileError):
         self.name = name
 
 
+class UnavailableError(EdgekitError):
+    """Nothing can be downloaded now: no network, no answer of the Hub's, no folder to write; what is here is usable."""
+
+
 class DoesNotFitError(EdgekitError):
     """Something needs more memory or disk than there is."""
 

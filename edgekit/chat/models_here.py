@@ -13,7 +13,7 @@ from edgekit.catalog.variant import Variant
 from edgekit.errors import FileError, NotHereError
 from edgekit.gguf_parts import part_path
 from edgekit.hub.address import is_repository
-from edgekit.hub.cache import cached_file, cached_ggufs, cached_models, name_in_repo, repos
+from edgekit.hub.cache import cached_file, cached_ggufs, cached_models, commit_of, name_in_repo, repos
 from edgekit.hub.names import is_quantization, kind, quantization, stem
 
 
@@ -97,8 +97,7 @@ def _missing(variant: Variant, quant: str) -> FileError:
 
 def _model(repo: str, path: Path) -> ModelHere:
     file = name_in_repo(path)
-    commit = path.parents[file.count("/")].name
-    return ModelHere(_name(repo, file), repo, commit, file, tuple(_parts(path)))
+    return ModelHere(_name(repo, file), repo, commit_of(path), file, tuple(_parts(path)))
 
 
 def _name(repo: str, file: str) -> str:

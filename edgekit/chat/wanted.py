@@ -11,7 +11,7 @@ from edgekit.catalog.load import variants
 from edgekit.catalog.variant import ModelFile, Variant
 from edgekit.errors import FileError
 from edgekit.hub.address import endpoint, is_repository
-from edgekit.hub.names import is_quantization, kind, quantization, stem
+from edgekit.hub.names import is_quantization, kind, part_count, quantization, stem
 from edgekit.hub.remote import Listing, Look, RemoteFile
 
 # Small first; the others are as large as one another, and BF16 is what the encoders were trained in.
@@ -74,11 +74,15 @@ def _of_variant(variant: Variant, quant: str, look: Look) -> tuple[tuple[RemoteF
         raise FileError(f"{quant} is no quantization: {variant.model} is published as {known}")
     for file in files_of(variant, quant):
         return _published(look(file.repo), file), variant.model
+    there = {file.quantization for file in variant.files}
     for repo in repos_of(variant):
-        listing = look(repo)
-        if any(quantization(file.path) == quant.upper() for file in _of_kind(listing, "text")):
-            return _text(listing, quant), variant.model
-    raise FileError(f"{variant.model} is not published as {quant}: there are {known}")
+        # One that is gone or renamed must not hide what the others hold.
+        with suppress(FileError):
+            listing = look(repo)
+            if any(quantization(file.path) == quant.upper() for file in _of_kind(listing, "text")):
+                return _text(listing, quant), variant.model
+            there |= {quantization(file.path) for file in _of_kind(listing, "text")}
+    raise FileError(f"{variant.model} is not published as {quant}: there are {', '.join(sorted(there - {''}))}")
 
 
 def _published(listing: Listing, known: ModelFile) -> tuple[RemoteFile, ...]:
@@ -92,7 +96,7 @@ def _text(listing: Listing, quant: str) -> tuple[RemoteFile, ...]:
     if not found:
         raise FileError(f"{listing.repo} holds no GGUF of a text model: name a repository of GGUF files")
     named = [file for file in found if not quant or quantization(file.path) == quant.upper()]
-    groups = {(file.path.rpartition("/")[0], stem(file.path)): file for file in named}
+    groups = {_group(file): file for file in named}
     if len(groups) == 1:
         return _parts(listing, *groups.values())
     offered = ", ".join(dict.fromkeys(quantization(file.path) or stem(file.path) for file in found))
@@ -105,9 +109,15 @@ def _text(listing: Listing, quant: str) -> tuple[RemoteFile, ...]:
 
 
 def _parts(listing: Listing, one: RemoteFile) -> tuple[RemoteFile, ...]:
-    folder, name = one.path.rpartition("/")[0], stem(one.path)
-    same = [file for file in listing.files if (file.path.rpartition("/")[0], stem(file.path)) == (folder, name)]
+    same = [file for file in listing.files if _group(file) == _group(one)]
+    if len(same) != part_count(one.path):
+        raise FileError(f"{listing.repo} holds {len(same)} of the {part_count(one.path)} parts of {stem(one.path)}")
     return tuple(sorted(same, key=lambda file: file.path))
+
+
+def _group(file: RemoteFile) -> tuple[str, str, int]:
+    """Return what the files of one model have in common."""
+    return file.path.rpartition("/")[0], stem(file.path), part_count(file.path)
 
 
 def _projector(variant: Variant | None, listing: Listing, look: Look, asked: str) -> RemoteFile | None:

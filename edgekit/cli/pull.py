@@ -9,6 +9,7 @@ import typer
 from edgekit.cli import output
 from edgekit.cli.completion import published_names
 from edgekit.cli.options import JsonOption
+from edgekit.errors import UnavailableError
 
 if TYPE_CHECKING:
     from edgekit.chat.pull import Pulled
@@ -37,6 +38,7 @@ def command(
 ) -> None:
     """Download a model with its projector into the Hugging Face cache: resumed, checked, never twice."""
     from edgekit.chat.advice import choose
+    from edgekit.chat.kept_files import find_kept, kept
     from edgekit.cli.pick import this_machine
     from edgekit.hub.cache import check_cache
 
@@ -44,13 +46,17 @@ def command(
         raise typer.BadParameter("it is empty: name a model, or leave it out", param_hint="MODEL")
     if model is None and quant:
         raise typer.BadParameter("say of which model", param_hint="--quant")
-    if not dry_run:
-        check_cache()
     name, projector = choose(model, quant, projector, lambda: this_machine(measure=True))
-    wanted = find(name, quant, projector, drafter=drafter)
+    try:
+        if not dry_run:
+            check_cache()
+        wanted, get = find(name, quant, projector, drafter=drafter), download
+    except UnavailableError as problem:
+        wanted, get = find_kept(name, quant, problem, projector=projector, drafter=drafter), kept
+        output.hint(f"Not compared with the Hub: {problem}.")
     if not json:
         show(wanted)
-    came = [] if dry_run else download(wanted)
+    came = [] if dry_run else get(wanted)
     if json:
         output.json_object(_as_json(wanted, came))
     elif came:

@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgekit import paths
-from edgekit.errors import FileError
+from edgekit.errors import FileError, UnavailableError
 from edgekit.hub.names import kind, quantization
-from edgekit.hub.remote import RemoteFile
+from edgekit.hub.remote import Listing, RemoteFile
 
 UNFINISHED = ".incomplete"
 
 
 def check_cache() -> None:
-    """Raise FileError where the cache's folder cannot be made or written."""
+    """Raise UnavailableError where the cache's folder cannot be made or written."""
     folder = paths.models_directory()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,9 @@ def check_cache() -> None:
             pass
     except OSError as problem:
         why = "it is no folder" if isinstance(problem, (FileExistsError, NotADirectoryError)) else problem.strerror
-        raise FileError(f"models cannot come to {folder} ({why}): name another folder with HF_HUB_CACHE") from None
+        raise UnavailableError(
+            f"models cannot come to {folder} ({why}): name another folder with HF_HUB_CACHE"
+        ) from None
 
 
 def repo_folder(repo: str) -> Path:
@@ -63,6 +65,11 @@ def name_in_repo(path: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
+def commit_of(path: Path) -> str:
+    """Return the commit that a file of a snapshot is of."""
+    return next(parent.name for parent in path.parents if parent.parent.name == "snapshots")
+
+
 def cached_ggufs(repo: str) -> Iterator[Path]:
     """Yield the GGUFs of a repository in every revision that is here, the newest first."""
     for folder in snapshots(repo):
@@ -85,6 +92,25 @@ def cached_models(repo: str, wanted: str = "") -> list[Path]:
     return list(found.values())
 
 
+def look_here(repo: str) -> Listing:
+    """Return what was downloaded of a repository, each file in its newest revision; FileError where nothing was."""
+    contents = {_identity(one): one.name for one in (repo_folder(repo) / "blobs").glob("*") if one.is_file()}
+    found: dict[str, RemoteFile] = {}
+    for path in cached_ggufs(repo):
+        name, commit = name_in_repo(path), commit_of(path)
+        # Nobody knows the checksum of what something else than huggingface_hub and edgekit put there.
+        if checksum := contents.get(_identity(path)):
+            found.setdefault(name, RemoteFile(repo, commit, name, path.stat().st_size, checksum))
+    if not found:
+        raise FileError(f"nothing of {repo} was downloaded")
+    return Listing(repo, newest_commit(repo), tuple(found.values()))
+
+
+def named(file: RemoteFile) -> Path:
+    """Return the name by which a file loads once it is here."""
+    return repo_folder(file.repo) / "snapshots" / file.commit / file.path
+
+
 def blob(file: RemoteFile) -> Path:
     """Return where a file's content lies once it is whole."""
     return repo_folder(file.repo) / "blobs" / file.checksum
@@ -98,7 +124,7 @@ def is_here(file: RemoteFile) -> bool:
 
 def publish(files: list[RemoteFile]) -> list[Path]:
     """Give contents their names in the snapshots, and return these; all must be here."""
-    made = [_point(blob(file), repo_folder(file.repo) / "snapshots" / file.commit / file.path) for file in files]
+    made = [_point(blob(file), named(file)) for file in files]
     for repo, commit in {file.repo: file.commit for file in files}.items():
         reference = repo_folder(repo) / "refs" / "main"
         reference.parent.mkdir(parents=True, exist_ok=True)
@@ -106,6 +132,11 @@ def publish(files: list[RemoteFile]) -> list[Path]:
         beside.write_text(commit)
         beside.replace(reference)
     return made
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _point(content: Path, name: Path) -> Path:

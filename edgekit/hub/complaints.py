@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.errors import DoesNotFitError, EdgekitError, FileError
+from edgekit.errors import DoesNotFitError, EdgekitError, FileError, UnavailableError
 
 _LOG_IN = "`hf auth login`"
 _KEPT = "; what arrived is kept"
@@ -23,7 +23,7 @@ def explain(problem: Exception, repo: str, *, kept: bool = False) -> EdgekitErro
     if isinstance(problem, EdgekitError):
         return problem
     if isinstance(problem, errors.OfflineModeIsEnabled):
-        return EdgekitError(f"HF_HUB_OFFLINE is set, so {repo} is not asked for: unset it to download")
+        return UnavailableError(f"HF_HUB_OFFLINE is set, so {repo} is not asked for: unset it to download")
     if isinstance(problem, errors.GatedRepoError):
         return EdgekitError(_gated(problem, repo, address))
     if isinstance(problem, errors.RepositoryNotFoundError):
@@ -37,18 +37,18 @@ def explain(problem: Exception, repo: str, *, kept: bool = False) -> EdgekitErro
     if isinstance(problem, errors.HfHubHTTPError):
         return _status(problem, host, repo, comfort)
     if isinstance(problem, errors.FileMetadataError):
-        return EdgekitError(f"{host} does not answer as the Hub does: check HF_ENDPOINT, the proxy and the network")
+        return UnavailableError(f"{host} does not answer as the Hub does: check HF_ENDPOINT, the proxy and the network")
     if isinstance(problem, httpx2.ProxyError):
-        return EdgekitError(f"the proxy refuses the way to {host}: check HTTPS_PROXY ({problem})")
+        return UnavailableError(f"the proxy refuses the way to {host}: check HTTPS_PROXY ({problem})")
     if isinstance(problem, (CutError, httpx2.TransportError, httpx2.TooManyRedirects, httpx2.InvalidURL)):
-        return EdgekitError(
+        return UnavailableError(
             f"{host} cannot be reached ({_short(problem)}): check the network, or name a mirror with HF_ENDPOINT"
             f"{comfort}"
         )
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return DoesNotFitError(f"the disk is full: free some space and run it again{comfort}")
     if isinstance(problem, ValueError):
-        return EdgekitError(f"{host} does not answer as the Hub does ({_short(problem)}): check HF_ENDPOINT")
+        return UnavailableError(f"{host} does not answer as the Hub does ({_short(problem)}): check HF_ENDPOINT")
     return None
 
 
@@ -78,9 +78,11 @@ def _status(problem: Exception, host: str, repo: str, comfort: str) -> EdgekitEr
     if code == 404:
         return FileError(f"{host} has no {repo} (404): check the spelling, and HF_ENDPOINT where it is set")
     if code == 429:
-        return EdgekitError(f"{host} asks for fewer requests (429): wait some minutes, or {_LOG_IN} for a higher limit")
+        return UnavailableError(
+            f"{host} asks for fewer requests (429): wait some minutes, or {_LOG_IN} for a higher limit"
+        )
     if code >= 500:
-        return EdgekitError(f"{host} has trouble ({code}): try again later{comfort}")
+        return UnavailableError(f"{host} has trouble ({code}): try again later{comfort}")
     return EdgekitError(f"{host} answers {code} to a request for {repo}: try again later")
 
 

@@ -17,6 +17,12 @@ def stem(path: str) -> str:
     return _PART.sub("", path.rpartition("/")[2].removesuffix(".gguf"))
 
 
+def part_count(path: str) -> int:
+    """Return in how many files a model lies of which this is one."""
+    found = _PART.search(path.removesuffix(".gguf"))
+    return int(found[2]) if found else 1
+
+
 def kind(path: str) -> Kind:
     """Return what a file in a repository is for; publishers mark projectors with mmproj and drafters with mtp."""
     name = stem(path).lower()

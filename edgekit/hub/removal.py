@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edgekit import paths
+from edgekit.errors import FileError
 from edgekit.hub.cache import (
     UNFINISHED,
     cached_ggufs,
@@ -48,7 +49,7 @@ def remove_unfinished() -> int:
     freed = 0
     for path in unfinished():
         freed += path.stat().st_size
-        path.unlink()
+        _unlink(path)
         _tidy(path.parent.parent)
     return freed
 
@@ -57,14 +58,23 @@ def _remove(repo: str, names: list[Path]) -> int:
     contents = {_content(name) for name in names}
     freed = sum(_freed(name) for name in names if not name.is_symlink())
     for name in names:
-        name.unlink()
+        _unlink(name)
     still = {_content(path) for path in (repo_folder(repo) / "snapshots").rglob("*") if path.is_symlink()}
     for content in contents - still:
         if os.path.lexists(content):
             freed += _freed(content)
-            content.unlink()
+            _unlink(content)
     _tidy(repo_folder(repo))
     return freed
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as problem:
+        raise FileError(
+            f"{path} cannot be removed ({problem.strerror}): it needs a disk and a folder that you may write to"
+        ) from None
 
 
 def _content(name: Path) -> Path:

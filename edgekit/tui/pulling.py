@@ -12,7 +12,7 @@ from textual.widgets import Static
 from edgekit.chat.pull import Arrival, pull
 from edgekit.chat.wanted import Wanted, find_wanted
 from edgekit.convert.sizes import size
-from edgekit.errors import EdgekitError
+from edgekit.errors import EdgekitError, UnavailableError
 from edgekit.hub.remote import look
 from edgekit.tui.feed import Emit, Feed
 from edgekit.tui.notice import Notice
@@ -73,7 +73,10 @@ class Pulling:
             await line.remove()
 
     async def _watch(self, name: str, line: PullBar, stop: threading.Event) -> str:
-        wanted = await asyncio.to_thread(_find, name)
+        wanted, why = await asyncio.to_thread(_find, name)
+        if why:
+            await self._screen.say(Notice(f"not compared with the Hub: {why}"), follow=True)
+            return wanted.name
 
         def work(emit: Emit[Arrival]) -> None:
             def watch(arrival: Arrival) -> None:
@@ -93,16 +96,21 @@ class Pulling:
         return wanted.name
 
 
-def _find(name: str) -> Wanted:
+def _find(name: str) -> tuple[Wanted, str]:
+    """Return a model's files, and why the Hub could not be asked where they are here already."""
     from functools import lru_cache
 
     from edgekit.chat.advice import choose
+    from edgekit.chat.kept_files import find_kept
     from edgekit.hardware.probe import probe
     from edgekit.hub.cache import check_cache
 
-    check_cache()
     name, projector = choose(name or None, "", "", probe)
-    return find_wanted(name, "", lru_cache(look), projector=projector)
+    try:
+        check_cache()
+        return find_wanted(name, "", lru_cache(look), projector=projector), ""
+    except UnavailableError as problem:
+        return find_kept(name, "", problem, projector=projector), str(problem)
 
 
 def _line(name: str, arrival: Arrival | None) -> Content:

@@ -149,12 +149,17 @@ def test_an_empty_name_is_wrong_usage(client, published):
         (["no/such-model"], "has no repository no/such-model, or it is private"),
         (["someone/safetensors"], "no GGUF of a text model"),
         (["someone/hostile"], "unsafe name"),
-        (["gemma-4-E2B-it:Q9_9"], "has no repository"),
+        (["gemma-4-E2B-it:Q9_9"], "is not published as Q9_9: there are BF16, IQ9_1, Q4_0, Q4_K_M"),
+        (["someone/parts"], "holds 2 of the 3 parts of Model-Q4_0"),
     ],
 )
 def test_what_is_not_there_is_said_with_what_is(client, server, arguments, said):
     server.add(OTHER, {"a-Q4_0.gguf": b"a", "a-Q8_0.gguf": b"b"})
     server.add("someone/safetensors", {"model.safetensors": b"a"})
+    parts = {f"Model-Q4_0-0000{number}-of-00003.gguf": b"a" for number in (1, 3)}
+    server.add("someone/parts", parts)
+    # Beside what the catalog knows of; its other repositories are not there.
+    server.add(PROJECTORS, {"gemma-4-E2B-it-IQ9_1.gguf": b"a"})
     server.add("someone/hostile", {"../../../../a-Q4_0.gguf": b"a"})
     assert said in assert_one_line_error(client("pull", *arguments))
     assert client.names() == []
@@ -304,7 +309,31 @@ def test_small_files_in_git_are_checked_too(client, server):
 def test_offline_nothing_is_asked(client, published):
     line = assert_one_line_error(client("pull", NAME, HF_HUB_OFFLINE="1"))
     assert "HF_HUB_OFFLINE is set" in line
+    assert line.endswith(f"{NAME} is not here")
     assert not published.asked
+
+
+@pytest.mark.parametrize("lost", ["offline", "network", "hotel"])
+def test_what_is_here_is_found_without_the_hub(client, published, lost):
+    client("pull", NAME)
+    before = json.loads(client("pull", NAME, "--json").stdout)
+    changes = {"offline": {"HF_HUB_OFFLINE": "1"}, "network": {"HF_ENDPOINT": "http://127.0.0.1:9"}}.get(lost, {})
+    if lost == "hotel":
+        published.forever["list"] = Fault(body=b"<html>Log in to the hotel's network</html>")
+    done = client("pull", NAME, **changes)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("Not compared with the Hub: ")
+    assert done.stdout.endswith(f"Ready: edgekit chat {NAME}\n")
+    assert json.loads(client("pull", NAME, "--json", **changes).stdout) == before
+    line = assert_one_line_error(client("pull", "gemma-4-E2B-it:Q8_0", **changes))
+    assert line.endswith("gemma-4-E2B-it:Q8_0 is not here")
+
+
+def test_offline_it_is_said_that_only_the_projector_is_missing(client, published):
+    client("pull", NAME, "--projector", "none")
+    line = assert_one_line_error(client("pull", NAME, HF_HUB_OFFLINE="1"))
+    assert line.endswith(f"{NAME} is here, its projector is not (`--projector none` does without)")
+    assert client("pull", NAME, "--projector", "none", HF_HUB_OFFLINE="1").returncode == 0
 
 
 def test_no_server_at_all(client):
