@@ -7,7 +7,10 @@ import typer
 
 DrafterOption = Annotated[
     Path | None,
-    typer.Option(help="The GGUF of the model's MTP drafter: used where it measures faster.", metavar="FILE"),
+    typer.Option(
+        help="The GGUF of the model's MTP drafter, or auto for the one beside it: used where it measures faster.",
+        metavar="FILE|auto",
+    ),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run the model even where it does not fit into memory.")]
 QuantOption = Annotated[

@@ -114,9 +114,8 @@ def _show_end(wanted: Wanted, came: list[Pulled]) -> None:
     for one in came:
         if one.how == "linked":
             output.hint(f"{one.path.name} is linked to {one.source}: no second copy.")
-    guesses = next((one.path for one in came if one.file == wanted.drafter), None)
-    if guesses:
-        output.hint(f"Its drafter guesses along with --drafter {guesses}")
+    if wanted.drafter:
+        output.hint(f"Its drafter guesses along, where that is faster: edgekit chat {wanted.name} --drafter auto")
     output.show(f"Ready: edgekit chat {wanted.name}", whole_lines=True)
 
 

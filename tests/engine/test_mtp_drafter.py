@@ -13,6 +13,7 @@ from oracles.drafted_pair import CYCLE, Pair, agreeing_pair, random_pair
 from oracles.tiny_variants import drafters_allowed
 from transformers import Gemma4AssistantForCausalLM, Gemma4ForConditionalGeneration
 
+from edgekit.chat.models import OWN_DRAFTER, find_plan
 from edgekit.engine.drafter import Drafter
 from edgekit.engine.drafting import MOST_GUESSES, Drafting, Pace
 from edgekit.engine.engine import Engine
@@ -180,5 +181,25 @@ def test_another_models_drafter_is_refused_in_one_line(noise: Pair, edgekit, tmp
 def test_a_run_with_a_drafter_says_the_same(noise: Pair, edgekit):
     line = ["run", noise.model, "Hello", "--seed", "5", "--max-tokens", "60"]
     plain, drafted = edgekit(*line), edgekit(*line, "--drafter", noise.drafter)
+    assert plain.returncode == drafted.returncode == 0, drafted.stderr
+    assert plain.stdout == drafted.stdout
+
+
+def test_auto_takes_the_drafter_that_lies_beside_the_model(noise: Pair, edgekit, tmp_path: Path):
+    from one_line import assert_one_line_error
+
+    # As a pull leaves them: copies of higher precision lie in folders.
+    snapshot = tmp_path / "models--someone--model/snapshots/0123"
+    model = snapshot / "BF16" / "model.gguf"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(noise.model.read_bytes())
+    line = ["run", model, "Hello", "--seed", "5", "--max-tokens", "20"]
+    said = assert_one_line_error(edgekit(*line, "--drafter", "auto"))
+    assert "no MTP drafter lies beside model.gguf: `edgekit pull" in said
+    (snapshot / "mtp-another.gguf").write_bytes(noise.model.read_bytes())
+    (snapshot / "mtp-model.gguf").write_bytes(noise.drafter.read_bytes())
+    assert find_plan(str(model), drafter=OWN_DRAFTER).drafter == snapshot / "mtp-model.gguf"
+    assert find_plan(str(model)).drafter is None
+    plain, drafted = edgekit(*line), edgekit(*line, "--drafter", "auto")
     assert plain.returncode == drafted.returncode == 0, drafted.stderr
     assert plain.stdout == drafted.stdout

@@ -105,7 +105,7 @@ def test_files_are_found_by_what_the_repository_holds(client, server):
         "mtp-Some-Model.gguf",
     ]
     done = client("pull", f"{OTHER}:Q4_0")
-    assert f"--drafter {client.file(OTHER, 'mtp-Some-Model.gguf')}" in done.stderr
+    assert f"edgekit chat {OTHER}:Q4_0 --drafter auto" in done.stderr
     assert names(f"hf.co/{OTHER}:Q4_0", "--no-drafter", "--projector", "none") == ["Some-Model_q4_0-it.gguf"]
     alone = ("--quant", "q4_0", "--no-drafter", "--projector", "none")
     for address in (f"https://huggingface.co/{OTHER}/", f"{server.address}/{OTHER}", f"hf://{OTHER}"):
