@@ -21,7 +21,9 @@ from edgekit.hardware.probe import probe
 from edgekit.hardware.problem import Problem
 from edgekit.hardware.problems import machine_problems
 from edgekit.hardware.this_host import this_host
-from edgekit.hub.removal import unfinished
+from edgekit.hub.removal import lost, unfinished
+
+LOST_FIX = "`edgekit pull` gets it again, `edgekit models clean` forgets it"
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,8 @@ def cache_problems() -> Iterator[Problem]:
             f"{left} of downloads that broke off lie in {folder}: `edgekit pull` goes on with them, "
             "`edgekit models clean` removes them",
         )
-    for path in sorted(folder.glob("models--*/snapshots/*/**/*.gguf")):
-        if not path.exists():
-            yield Problem("lost_file", f"{path.name} points to a file that is gone: `edgekit pull` gets it again")
+    for path in lost():
+        yield Problem("lost_file", f"{path.name} points to a file that is gone: {LOST_FIX}")
 
 
 def _named(models: Sequence[Path]) -> Iterator[tuple[Path, list[Problem]]]:

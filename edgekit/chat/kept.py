@@ -15,7 +15,7 @@ from edgekit.chat.models import projector_beside
 from edgekit.chat.models_here import ModelHere, companions, find_here, models_here
 from edgekit.engine.check import check_model, check_projector, trained_context
 from edgekit.engine.problems import template_revision
-from edgekit.errors import EdgekitError
+from edgekit.errors import EdgekitError, UnavailableError
 from edgekit.fit.file_pick import pick_file
 from edgekit.fit.needs import USUAL_CONTEXT, Needs
 from edgekit.fit.recognized import file_load, modalities
@@ -43,9 +43,23 @@ def kept_models(machine: Machine) -> list[Kept]:
     return sorted((_kept(model, machine) for model in models_here()), key=lambda one: one.model.used, reverse=True)
 
 
-def newer(models: Sequence[ModelHere], look: Look) -> list[ModelHere]:
-    """Return the models of which the Hub has another content by now; an EdgekitError where it cannot be asked."""
-    return [model for model in models if any(not is_here(file) for file in _listed(model, look))]
+def newer(models: Sequence[ModelHere], look: Look) -> tuple[list[ModelHere], dict[str, str]]:
+    """Return the models of which the Hub has another content by now, and why it does not say of which others.
+
+    Raises UnavailableError where it cannot be asked at all.
+    """
+    unknown: dict[str, str] = {}
+
+    def has_newer(model: ModelHere) -> bool:
+        try:
+            return any(not is_here(file) for file in _listed(model, look))
+        except UnavailableError:
+            raise
+        except EdgekitError as problem:
+            unknown[model.name] = str(problem)
+            return False
+
+    return list(filter(has_newer, models)), unknown
 
 
 def _listed(model: ModelHere, look: Look) -> list[RemoteFile]:
@@ -56,12 +70,15 @@ def _listed(model: ModelHere, look: Look) -> list[RemoteFile]:
 def remove_model(model: ModelHere, others: Sequence[ModelHere]) -> int:
     """Remove a model, and projectors and drafters that none of the `others` uses; return how many bytes that frees."""
     freed = remove(model.repo, [name_in_repo(path) for path in model.paths])
-    variant = find_variant(split_name(model.name)[0])
-    shared = {one.repo for one in variant.projectors} if variant else set()
-    same = [one for one in others if variant and find_variant(split_name(one.name)[0]) == variant]
-    for repo in {model.repo, *(set() if same else shared)} - {one.repo for one in others}:
+    for repo in _repos_for(model).difference(*map(_repos_for, others)):
         freed += remove(repo, dict.fromkeys(name_in_repo(path) for path in companions(repo)))
     return freed
+
+
+def _repos_for(model: ModelHere) -> set[str]:
+    """Return the repositories whose projectors and drafters a model may use."""
+    variant = find_variant(split_name(model.name)[0])
+    return {model.repo, *(one.repo for one in (variant.projectors if variant else ()))}
 
 
 def _kept(model: ModelHere, machine: Machine) -> Kept:

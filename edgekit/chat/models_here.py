@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.catalog.find import files_of, find_variant, repos_of, split_name
@@ -41,7 +42,18 @@ class ModelHere:
 
 def models_here() -> list[ModelHere]:
     """Return every model that a name stands for here, of each file its newest revision."""
-    return [_model(repo, path) for repo in repos() for path in cached_models(repo)]
+    found = [_model(repo, path) for repo in repos() for path in cached_models(repo)]
+    times = Counter(one.name for one in found)
+    return [_by_repository(one) if times[one.name] > 1 else one for one in found]
+
+
+def _by_repository(one: ModelHere) -> ModelHere:
+    """Return a model by its repository's name where the catalog's name means another file that is here, too."""
+    model, quant = split_name(one.name)
+    variant = find_variant(model)
+    if variant is None or _of_variant(variant, quant) in one.paths:
+        return one
+    return replace(one, name=f"{one.repo}:{quant}")
 
 
 def companions(repo: str) -> list[Path]:

@@ -39,19 +39,23 @@ def _default(context: typer.Context, json: JsonOption = False) -> None:
 @app.command("list")
 def list_(json: JsonOption = False) -> None:
     """List the models here: size, last use, chat template, whether they fit into memory now. Asks no network."""
+    from edgekit.chat.doctor import LOST_FIX
     from edgekit.chat.kept import kept_models
     from edgekit.hardware.probe import probe
-    from edgekit.hub.removal import unfinished
+    from edgekit.hub.removal import lost, unfinished
 
-    found, broken = kept_models(probe()), unfinished()
+    found, broken, gone = kept_models(probe()), unfinished(), lost()
     if json:
         left = [{"path": path, "bytes": path.stat().st_size} for path in broken]
-        output.json_object({"models": [_as_json(one) for one in found], "unfinished": left})
+        output.json_object({"models": [_as_json(one) for one in found], "unfinished": left, "lost": gone})
         return
     if found:
         _show(found)
     else:
         output.hint("No model was downloaded yet: `edgekit pull` gets the one that suits this machine.")
+    if gone:
+        names = ", ".join(path.name for path in gone)
+        output.hint(f"Gone from where it was linked: {names}: {LOST_FIX}.")
     if broken:
         kept = output.size(sum(path.stat().st_size for path in broken))
         output.hint(
@@ -68,14 +72,17 @@ def updates(json: JsonOption = False) -> None:
     from edgekit.chat.models_here import models_here
     from edgekit.hub.remote import look
 
-    found = newer(models_here(), lru_cache(look))
+    found, unknown = newer(models_here(), lru_cache(look))
     if json:
-        output.json_object({"newer": [{"name": one.name, "repo": one.repo, "revision": one.commit} for one in found]})
+        newer_ones = [{"name": one.name, "repo": one.repo, "revision": one.commit} for one in found]
+        output.json_object({"newer": newer_ones, "unknown": unknown})
         return
     for one in found:
         output.show(f"{one.name} has a newer revision: edgekit pull {one.name}", whole_lines=True)
+    for name, why in unknown.items():
+        output.hint(f"{name}: {why}")
     if not found:
-        output.show("No model here has a newer revision.")
+        output.show(f"No {'other ' if unknown else ''}model here has a newer revision.")
 
 
 @app.command()
@@ -87,27 +94,29 @@ def remove(names: _Names, yes: Annotated[bool, typer.Option("--yes", help="Do no
     here = models_here()
     chosen = [_named(name, here) for name in dict.fromkeys(names)]
     listed = ", ".join(f"{one.name} ({output.size(one.bytes)})" for one in chosen)
+    whole = sum(one.bytes for one in chosen)
     if not yes:
         _ask(f"Remove {listed}?")
     left, freed = here, 0
     for model in chosen:
         left = [one for one in left if one != model]
         freed += remove_model(model, left)
-    output.hint(f"Removed {listed}: {output.size(freed)} are free now.")
+    why = "; another name or program has the same file and keeps it" if freed < whole else ""
+    output.hint(f"Removed {listed}: {output.size(freed)} are free now{why}.")
 
 
 @app.command()
 def clean(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Remove downloads that broke off, and older revisions of files that came anew."""
+    """Remove downloads that broke off, older revisions of files that came anew, and names whose file is gone."""
     from edgekit.hub.cache import repos
-    from edgekit.hub.removal import remove_superseded, remove_unfinished, superseded, unfinished
+    from edgekit.hub.removal import lost, remove_lost, remove_superseded, remove_unfinished, superseded, unfinished
 
-    if not unfinished() and not any(superseded(repo) for repo in repos()):
+    if not unfinished() and not lost() and not any(superseded(repo) for repo in repos()):
         output.hint("There is nothing to remove.")
         return
     if not yes:
-        _ask("Remove unfinished downloads and older revisions?")
-    output.hint(f"{output.size(remove_unfinished() + remove_superseded())} are free now.")
+        _ask("Remove unfinished downloads, older revisions and names whose file is gone?")
+    output.hint(f"{output.size(remove_unfinished() + remove_superseded() + remove_lost())} are free now.")
 
 
 def _named(name: str, here: list[ModelHere]) -> ModelHere:

@@ -58,7 +58,7 @@ def _gated(problem: Exception, repo: str, address: str) -> str:
     if get_token():
         return (
             f"{repo} is gated and your token has no access: open {address}, accept its terms (some are then granted "
-            "by a person), and run this again"
+            f"by a person), and run this again; where you did, the token may be old: {_LOG_IN} again"
         )
     return (
         f"{repo} is gated: open {address} in a browser, log in and accept its terms, make a token at "

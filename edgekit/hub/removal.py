@@ -39,6 +39,17 @@ def remove_superseded() -> int:
     return sum(_remove(repo, superseded(repo)) for repo in list(repos()))
 
 
+def lost() -> list[Path]:
+    """Return the names of models whose content is gone, as with the disk or the program that it was linked from."""
+    named = paths.models_directory().glob("models--*/snapshots/*/**/*.gguf")
+    return sorted(path for path in named if path.is_symlink() and not path.exists())
+
+
+def remove_lost() -> int:
+    """Remove the names that `lost` finds, and return how many bytes that frees: what else is in their folders."""
+    return sum(_remove(repo, [path for path in lost() if repo_folder(repo) in path.parents]) for repo in list(repos()))
+
+
 def unfinished() -> list[Path]:
     """Return the downloads of models that broke off."""
     return sorted(paths.models_directory().glob(f"models--*/blobs/*{UNFINISHED}"))

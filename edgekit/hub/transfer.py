@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from edgekit import __version__, paths
 from edgekit.errors import EdgekitError, FileError
@@ -160,6 +160,7 @@ def _address(file: RemoteFile) -> tuple[str, dict[str, str]]:
             f"{file.path} of {file.repo} is not what its listing says: the server is no faithful mirror; "
             "check HF_ENDPOINT and the proxy"
         )
-    stays = urlsplit(told.location)[:2] == urlsplit(address)[:2]
+    location = urljoin(address, told.location)
+    stays = urlsplit(location)[:2] == urlsplit(address)[:2]
     token = None if stays else False
-    return told.location, build_hf_headers(token=token, library_name="edgekit", library_version=__version__)
+    return location, build_hf_headers(token=token, library_name="edgekit", library_version=__version__)

@@ -96,6 +96,56 @@ def test_newer_revisions_are_told_of_and_come(client, published):
     assert "HF_HUB_OFFLINE" in assert_one_line_error(client("models", "updates", HF_HUB_OFFLINE="1"))
 
 
+def test_a_repository_that_is_gone_hides_no_newer_revision(client, published):
+    client("pull", f"{OTHER}:Q8_0")
+    client("pull", NAME)
+    published.add(E2B, {E2B_FILE: bytes(32)})
+    del published.repos[OTHER]
+    done = client("models", "updates")
+    assert (done.returncode, done.stdout) == (0, f"{NAME} has a newer revision: edgekit pull {NAME}\n")
+    assert done.stderr.startswith(f"{OTHER}:Q8_0: ")
+    assert "has no repository" in done.stderr
+
+
+def test_two_files_of_one_quantization_have_names_of_their_own(client, published, q8_plan):
+    published.add(PROJECTORS, {PROJECTOR: q8_plan.projector.read_bytes(), "gemma-Q4_0.gguf": b"another"})
+    assert client("pull", f"{PROJECTORS}:Q4_0").returncode == 0
+    assert list(listed(client)) == [NAME]
+    assert client("pull", NAME).returncode == 0
+    assert {name: one["repo"] for name, one in listed(client).items()} == {NAME: E2B, f"{PROJECTORS}:Q4_0": PROJECTORS}
+    assert client("models", "remove", f"{PROJECTORS}:Q4_0", "--yes").returncode == 0
+    assert {name: one["repo"] for name, one in listed(client).items()} == {NAME: E2B}
+    # The projector of the other repository is the model's own.
+    assert client.names() == sorted([E2B_FILE, PROJECTOR])
+
+
+def test_what_several_names_share_stays_for_the_last(client, published, q8_plan):
+    client("pull", NAME)
+    client("pull", f"{OTHER}:Q4_0")
+    done = client("models", "remove", NAME, "--yes")
+    assert done.stderr.endswith("are free now; another name or program has the same file and keeps it.\n")
+    assert client("run", f"{OTHER}:Q4_0", "Who are you?").returncode == 0
+    done = client("models", "remove", f"{OTHER}:Q4_0", "--yes")
+    whole = sum(path.stat().st_size for path in (q8_plan.model, q8_plan.projector)) / 2**20
+    assert done.stderr.endswith(f": {whole:.1f} MiB are free now.\n")
+
+
+def test_a_name_whose_file_is_gone_is_told_of_and_forgotten(client, published):
+    client("pull", NAME)
+    content = client.file(E2B, E2B_FILE).resolve()
+    elsewhere = client.home / "on another disk"
+    content.rename(elsewhere)
+    content.symlink_to(elsewhere)
+    assert list(listed(client)) == [NAME]
+    elsewhere.unlink()
+    done = client("models")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"Gone from where it was linked: {E2B_FILE}: `edgekit pull` gets it again" in done.stderr
+    assert client("models", "clean", "--yes").returncode == 0
+    assert client.names() == [PROJECTOR]
+    assert not content.is_symlink()
+
+
 def test_nothing_to_clean_is_said_and_well(client, published):
     assert client("pull", NAME).returncode == 0
     done = client("models", "clean")

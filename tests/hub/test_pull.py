@@ -306,6 +306,33 @@ def test_small_files_in_git_are_checked_too(client, server):
     assert client.file(OTHER, "a-Q4_0.gguf").read_bytes() == b"small"
 
 
+def test_a_renamed_repository_comes_under_the_name_that_was_asked_for(client, server):
+    server.add("someone/new-GGUF", {"a-Q4_0.gguf": MODEL})
+    server.add("someone/git-GGUF", {"a-Q4_0.gguf": b"small"}, large=False)
+    server.renamed = {OTHER: "someone/new-GGUF", "someone/old-git-GGUF": "someone/git-GGUF"}
+    for name, content in ((OTHER, MODEL), ("someone/old-git-GGUF", b"small")):
+        done = client("pull", name)
+        assert done.returncode == 0, done.stderr
+        assert client.file(name, "a-Q4_0.gguf").read_bytes() == content
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_mirror_may_lie_below_its_host(client, published, end):
+    published.add(OTHER, {"a-Q4_0.gguf": b"small"}, large=False)
+    published.repos[OTHER].gated = True
+    published.prefix = "/api/huggingface/mirror"
+    mirror = published.address + published.prefix
+    environment = {"HF_ENDPOINT": mirror + end, "HF_TOKEN": TOKEN}
+    for name in (NAME, f"{mirror}/{OTHER}"):
+        done = client("pull", name, **environment)
+        assert done.returncode == 0, done.stderr
+    assert client.file(E2B, E2B_FILE).read_bytes() == MODEL
+    assert client.file(OTHER, "a-Q4_0.gguf").read_bytes() == b"small"
+    assert published.tokens_at_cdn == []
+    line = client("pull", f"{OTHER}:Q2_K", **environment).stderr.splitlines()[-1]
+    assert f"{OTHER} holds no Q2_K: there are Q4_0" in line
+
+
 def test_offline_nothing_is_asked(client, published):
     line = assert_one_line_error(client("pull", NAME, HF_HUB_OFFLINE="1"))
     assert "HF_HUB_OFFLINE is set" in line

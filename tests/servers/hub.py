@@ -1,7 +1,8 @@
 """A Hub on this machine: listings, redirects to another host for the bytes, ranges, checksums, refusals, breakdowns.
 
-It speaks what huggingface_hub asks: /api/models/ID/revision/main?blobs=true, /ID/resolve/COMMIT/FILE. Contents come
-from a second port, as from the Hub's CDN, under addresses that run out.
+It speaks what huggingface_hub asks: /api/models/ID/revision/main?blobs=true, /ID/resolve/COMMIT/FILE, with the headers
+that the Hub gave in 2026. Contents in Xet come from a second port, as from the Hub's CDN, under addresses that run out;
+small files, which are in git, from /api/resolve-cache. Redirects on the Hub itself are relative.
 """
 
 from __future__ import annotations
@@ -66,6 +67,10 @@ class Hub:
         self.ranges: list[str] = []
         self.sent: Counter[str] = Counter()
         self.tokens_at_cdn: list[str] = []
+        # Old names of repositories.
+        self.renamed: dict[str, str] = {}
+        # Where a mirror lies below its host, as in /mirror.
+        self.prefix = ""
         # Bytes per second; without limit where it is 0.
         self.rate = 0.0
         # Set for every piece of a body that went out.
@@ -142,12 +147,18 @@ class _HubHandler(_Handler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path)
-        listed = re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/main", path.path)
+        listed = re.fullmatch(self.hub.prefix + r"/api/models/([^/]+/[^/]+)/revision/main", path.path)
         if not listed:
             self._resolve()
-        elif not self.broke(self.hub.fault("list")):
+        elif not self.broke(self.hub.fault("list")) and not self._moved(listed[1]):
             assert parse_qs(path.query).get("blobs") == ["True"] or parse_qs(path.query).get("blobs") == ["true"]
             self._list(listed[1])
+
+    def _moved(self, name: str) -> bool:
+        """Send whoever asks for an old name to the new one, by an address without a host as the Hub does."""
+        if new := self.hub.renamed.get(name):
+            self.answer(307, {"Location": self.path.replace(name, new)})
+        return bool(new)
 
     def _list(self, name: str) -> None:
         repo = self.hub.repos.get(name)
@@ -160,16 +171,19 @@ class _HubHandler(_Handler):
         self.answer(200, {"Content-Type": "application/json"}, json.dumps(found).encode())
 
     def _resolve(self) -> None:
-        asked = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", unquote(urlsplit(self.path).path))
-        if self.broke(self.hub.fault("resolve")):
+        path = unquote(urlsplit(self.path).path)
+        place = r"(?:/([^/]+/[^/]+)/resolve|/api/resolve-cache/models/([^/]+/[^/]+))/([^/]+)/(.+)"
+        found = re.fullmatch(self.hub.prefix + place, path)
+        asked = ("", found[1] or found[2], found[3], found[4]) if found else None
+        if self.broke(self.hub.fault("resolve")) or (asked and self._moved(asked[1])):
             return
         repo = self.hub.repos.get(asked[1]) if asked else None
         if not asked or repo is None:
             self.answer(404, {"X-Error-Code": "RepoNotFound"})
             return
         if repo.gated and self.headers.get("Authorization") != f"Bearer {TOKEN}":
-            named = 403 if self.headers.get("Authorization") else 401
-            self.answer(named, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to model is restricted."})
+            # With a token that is none the Hub says just what it says without one.
+            self.answer(401, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to model is restricted."})
             return
         data = repo.files.get(asked[3])
         if data is None or asked[2] not in (repo.commit, "main"):
@@ -177,7 +191,11 @@ class _HubHandler(_Handler):
             return
         said = {"X-Repo-Commit": repo.commit}
         if not repo.large:
-            self.answer(200, {**said, "ETag": f'"{_git(data)}"', "Accept-Ranges": "bytes"}, data)
+            if found and found[1]:
+                cached = f"{self.hub.prefix}/api/resolve-cache/models/{asked[1]}/{repo.commit}/{asked[3]}"
+                self.answer(307, {**said, "Location": f"{cached}?etag=%22{_git(data)}%22"}, b"Temporary Redirect")
+            else:
+                self.answer(200, {**said, "ETag": f'"{_git(data)}"', "Accept-Ranges": "bytes"}, data)
             return
         digest = hashlib.sha256(data).hexdigest()
         count = self.hub.asked["resolve"]
@@ -185,12 +203,17 @@ class _HubHandler(_Handler):
             302,
             {
                 **said,
+                "Accept-Ranges": "bytes",
+                "RateLimit": '"resolvers";r=2976;t=166',
+                "RateLimit-Policy": '"fixed window";"resolvers";q=3000;w=300',
                 "X-Linked-Size": str(len(data)),
                 "X-Linked-ETag": f'"{digest}"',
-                "X-Xet-Hash": hashlib.blake2b(data, digest_size=32).hexdigest(),
-                "Link": f'<{self.hub.address}/api/models/{asked[1]}/xet-read-token/{repo.commit}>; rel="xet-auth"',
+                "X-Xet-Hash": _xet(data),
+                "Link": f'<{self.hub.address}/api/models/{asked[1]}/xet-read-token/{repo.commit}>; rel="xet-auth", '
+                f'<https://cas-server.xethub.hf.co/v1/reconstructions/{_xet(data)}>; rel="xet-reconstruction-info"',
                 "Location": f"{self.hub.cdn_address}/{asked[1]}/{asked[3]}?signature={count}",
             },
+            b"Found. Redirecting to the CDN",
         )
 
 
@@ -227,6 +250,8 @@ class _CdnHandler(_Handler):
             body[len(body) // 2] ^= 1
         self.send_response(206 if partly else 200)
         self.send_header("Content-Length", str(len(body)))
+        # Of the Xet store: nothing that the listing says.
+        self.send_header("ETag", f'"{_xet(data)}"')
         if partly:
             self.send_header("Content-Range", f"bytes {begin}-{len(data) - 1}/{len(data)}")
         self.end_headers()
@@ -253,6 +278,10 @@ def _sibling(path: str, data: bytes, repo: Repo) -> dict[str, object]:
     if repo.large:
         about["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": size, "pointerSize": 135}
     return about
+
+
+def _xet(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=32).hexdigest()
 
 
 def _git(data: bytes) -> str:
