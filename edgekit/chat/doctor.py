@@ -10,6 +10,7 @@ from pathlib import Path
 from gguf import Keys
 
 from edgekit import paths
+from edgekit.chat.installed import Installed, installation_problems, installed
 from edgekit.chat.models import projector_beside
 from edgekit.convert.sizes import size
 from edgekit.engine.problems import problems
@@ -41,6 +42,7 @@ class Diagnosis:
     machine: Machine
     files: tuple[Path, ...]
     findings: tuple[Finding, ...]
+    installed: Installed
 
 
 def diagnose(models: Sequence[Path] = ()) -> Diagnosis:
@@ -52,8 +54,8 @@ def diagnose(models: Sequence[Path] = ()) -> Diagnosis:
     found = machine_problems(this_host(), machine, machine.backend_devices, built_features())
     looked = dict(_named(models) if models else _downloaded())
     of_files = (Finding(one, path) for path, its in looked.items() for one in its)
-    findings = [*map(Finding, (*found, *cache_problems())), *of_files]
-    return Diagnosis(machine, tuple(looked), tuple(findings))
+    findings = [*map(Finding, (*found, *installation_problems(), *cache_problems())), *of_files]
+    return Diagnosis(machine, tuple(looked), tuple(findings), installed())
 
 
 def cache_problems() -> Iterator[Problem]:

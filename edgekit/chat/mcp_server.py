@@ -23,6 +23,7 @@ from edgekit.chat.calling import ToolError
 from edgekit.chat.mcp_schema import plain_schema
 from edgekit.chat.tools import Tool
 from edgekit.errors import EdgekitError, UnsupportedError
+from edgekit.installation import command_for
 
 if TYPE_CHECKING:
     from anyio import CancelScope
@@ -211,7 +212,7 @@ def _check_package() -> None:
     except ImportError:
         found = False
     if not found:
-        raise UnsupportedError("MCP servers need the package mcp, 2.0 or later: pip install 'edgekit[mcp]'")
+        raise UnsupportedError(f"MCP servers need the package mcp, 2.0 or later: `{command_for('mcp')}` brings it")
     if not os.environ.get("EDGEKIT_DEBUG"):
         # It logs tracebacks of what a server says wrong.
         logging.getLogger("mcp").setLevel(logging.CRITICAL)

@@ -37,6 +37,7 @@ from edgekit.convert.stream import Block, blocks, stream
 from edgekit.convert.target import FileKind, Group, Target, target
 from edgekit.convert.whole_file import whole_files
 from edgekit.errors import FileError, UnsupportedError
+from edgekit.installation import command_for
 
 if TYPE_CHECKING:
     from edgekit.convert.onnx.conversion import OnnxConversion
@@ -144,7 +145,7 @@ def _open(
     except ModuleNotFoundError as problem:
         if problem.name != "onnx":
             raise
-        raise UnsupportedError("ONNX graphs need the onnx package: pip install 'edgekit[onnx]'") from problem
+        raise UnsupportedError(f"ONNX graphs need the onnx package: `{command_for('onnx')}` brings it") from problem
     return OnnxConversion(
         job.out, checkpoint, adapters, job.quantizations, job.projector, keep_adapter=job.keep_adapter
     )

@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
 from pathlib import Path
 
+from edgekit.installation import before_pip, pip
+
 # Vendor: backends of llama.cpp that drive its devices.
 BACKENDS = {
     "nvidia": frozenset({"cuda", "vulkan"}),
@@ -19,7 +21,7 @@ _NAMES = frozenset().union(*BACKENDS.values())
 _SWITCHES = {"nvidia": "GGML_CUDA", "amd": "GGML_VULKAN", "intel": "GGML_VULKAN", "apple": "GGML_METAL"}
 # The project's own wheels for x86-64 with CUDA 12.4: github.com/abetlen/llama-cpp-python, README.
 _CUDA_WHEELS = "https://abetlen.github.io/llama-cpp-python/whl/cu124"
-_PIP = "pip install --force-reinstall --no-deps"
+_OPTIONS = "--force-reinstall --no-deps"
 
 
 def built_backends(folder: Path | None = None) -> frozenset[str]:
@@ -41,18 +43,18 @@ def install_command(vendor: str, system: str, architecture: str) -> str:
     """Return the command that installs a llama.cpp build which drives a vendor's GPUs."""
     if vendor == "nvidia" and architecture == "x86_64":
         # Beside the registry (`--extra-index-url`) pip would take its build for the processor alone.
-        return f'{_PIP} --index-url {_CUDA_WHEELS} "{_wanted()}"'
+        return f'{before_pip()}{pip()} {_OPTIONS} --index-url {_CUDA_WHEELS} "{_wanted()}"'
     return build_command([vendor], system)
 
 
 def build_command(vendors: Iterable[str], system: str) -> str:
     """Return the command that compiles llama.cpp for this very processor and the GPUs of these vendors."""
     # Out of its cache pip would take what it compiled before, `--no-binary` or not.
-    build = f'{_PIP} --no-cache-dir --no-binary llama-cpp-python "{_wanted()}"'
+    build = f'{pip()} {_OPTIONS} --no-cache-dir --no-binary llama-cpp-python "{_wanted()}"'
     switches = " ".join(sorted({f"-D{_SWITCHES[vendor]}=on" for vendor in vendors}))
-    if not switches:
-        return build
-    return f'$env:CMAKE_ARGS="{switches}"; {build}' if system == "Windows" else f'CMAKE_ARGS="{switches}" {build}'
+    if switches:
+        build = f'$env:CMAKE_ARGS="{switches}"; {build}' if system == "Windows" else f'CMAKE_ARGS="{switches}" {build}'
+    return f"{before_pip()}{build}"
 
 
 def _wanted() -> str:

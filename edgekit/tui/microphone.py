@@ -9,8 +9,7 @@ from typing import Protocol
 
 from edgekit.engine.media import LONGEST_SOUND, SAMPLE_RATE
 from edgekit.errors import EdgekitError, UnsupportedError
-
-_INSTALL = "recording needs sounddevice: `pip install 'edgekit[microphone]'`"
+from edgekit.installation import command_for
 
 
 class Buffer(Protocol):
@@ -29,7 +28,7 @@ class Recording:
             # The type: its stubs exist nowhere.
             import sounddevice
         except ImportError:
-            raise UnsupportedError(_INSTALL) from None
+            raise UnsupportedError(f"recording needs sounddevice: `{command_for('microphone')}`") from None
         except OSError:
             raise UnsupportedError("recording needs PortAudio: `sudo apt install libportaudio2`") from None
         self._folder, self._pieces = folder, list[bytes]()

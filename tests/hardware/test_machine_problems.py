@@ -17,6 +17,7 @@ from edgekit.hardware.problem import Problem
 from edgekit.hardware.problems import machine_problems
 from edgekit.hardware.processor import read_processor
 from edgekit.hardware.this_host import this_host
+from edgekit.installation import pip
 
 # With a llama.cpp build that suits each machine.
 PROBLEMS = {
@@ -56,7 +57,7 @@ def test_a_gpu_beside_a_build_for_the_processor_alone(machine_host: Callable[[st
     [problem] = found(machine_host("desktop-rtx-4060-8gb"))
     assert problem.name == "gpu_idle"
     assert problem.text.startswith(
-        "NVIDIA GeForce RTX 4060 lies idle, for this llama.cpp build cannot drive it: pip install "
+        f"NVIDIA GeForce RTX 4060 lies idle, for this llama.cpp build cannot drive it: {pip()} "
     )
     assert found(machine_host("server-a100-80gb"), backends=frozenset({"cuda"})) == []
 
@@ -99,7 +100,7 @@ def test_a_build_for_another_processor(machine_host: Callable[[str], Host]) -> N
     assert problem.name == "build_for_another_processor"
     assert "built for avx512, which this processor lacks" in problem.text
     # The GPU stays in use.
-    assert 'CMAKE_ARGS="-DGGML_CUDA=on" pip install' in problem.text
+    assert f'CMAKE_ARGS="-DGGML_CUDA=on" {pip()}' in problem.text
 
 
 def test_the_installed_build_uses_no_more_than_this_processor_has() -> None:

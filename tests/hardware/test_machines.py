@@ -10,6 +10,7 @@ from hardware.machines import MACHINES, host
 
 from edgekit.hardware.machine import Accelerator
 from edgekit.hardware.probe import describe
+from edgekit.installation import pip
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -256,21 +257,21 @@ def test_an_arc_without_resizable_bar_has_no_known_memory(tmp_path: Path) -> Non
     [
         (
             "desktop-rtx-4060-8gb",
-            "pip install --force-reinstall --no-deps --index-url https://abetlen.github.io/llama-cpp-python/whl/cu124 "
+            "{pip} --force-reinstall --no-deps --index-url https://abetlen.github.io/llama-cpp-python/whl/cu124 "
             '"llama-cpp-python<0.4,>=0.3.36"',
         ),
         (
             "jetson-orin-nano-8gb",
-            'CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-deps --no-cache-dir ',
+            'CMAKE_ARGS="-DGGML_CUDA=on" {pip} --force-reinstall --no-deps --no-cache-dir ',
         ),
-        ("amd-apu", 'CMAKE_ARGS="-DGGML_VULKAN=on" pip install '),
-        ("apple-m1-8gb", 'CMAKE_ARGS="-DGGML_METAL=on" pip install '),
-        ("windows-desktop-rx-7600", '$env:CMAKE_ARGS="-DGGML_VULKAN=on"; pip install '),
+        ("amd-apu", 'CMAKE_ARGS="-DGGML_VULKAN=on" {pip} '),
+        ("apple-m1-8gb", 'CMAKE_ARGS="-DGGML_METAL=on" {pip} '),
+        ("windows-desktop-rx-7600", '$env:CMAKE_ARGS="-DGGML_VULKAN=on"; {pip} '),
     ],
 )
 def test_the_command_that_makes_a_gpu_usable(name: str, command: str, tmp_path: Path) -> None:
     idle: Accelerator = describe(host(name, tmp_path), frozenset()).accelerators[0]
     assert not idle.usable
     assert idle.install is not None
-    assert command in idle.install
+    assert command.format(pip=pip()) in idle.install
     assert all(one.install is None for one in MACHINES[name](tmp_path / "usable").accelerators if one.usable)

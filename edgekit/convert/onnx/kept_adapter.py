@@ -14,6 +14,7 @@ from edgekit.convert.adapter import Change, LedgerEntry
 from edgekit.convert.adapter.changes import LowRank
 from edgekit.convert.names import plain_name
 from edgekit.errors import AdapterError, UnsupportedError
+from edgekit.installation import command_for
 
 _VERSION = 1
 
@@ -64,7 +65,7 @@ class KeptAdapters:
         try:
             import onnxruntime
         except ModuleNotFoundError as problem:
-            raise UnsupportedError("--keep-adapter needs onnxruntime: pip install 'edgekit[onnx]'") from problem
+            raise UnsupportedError(f"--keep-adapter needs onnxruntime: `{command_for('onnx')}` brings it") from problem
         values = {
             name: onnxruntime.OrtValue.ortvalue_from_numpy(value) for name, value in self._of(adapter, names, dtype)
         }

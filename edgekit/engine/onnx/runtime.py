@@ -14,6 +14,7 @@ import numpy as np
 
 from edgekit.engine.native import StoppedError
 from edgekit.errors import FileError, UnsupportedError
+from edgekit.installation import command_for
 
 CPU = "CPUExecutionProvider"
 _ENDING = "ExecutionProvider"
@@ -35,9 +36,7 @@ def onnxruntime() -> Any:  # noqa: ANN401 - its native part has no types
     try:
         import onnxruntime as library
     except ImportError:
-        raise UnsupportedError(
-            'to run ONNX files onnxruntime is needed: `pip install "edgekit[onnx]"` brings it'
-        ) from None
+        raise UnsupportedError(f"to run ONNX files onnxruntime is needed: `{command_for('onnx')}` brings it") from None
     library.set_default_logger_severity(_FATAL)
     return library
 
