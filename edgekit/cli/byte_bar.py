@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 _GIB = 1 << 30
 _MIB = 1 << 20
 # What stands beside the bar: tensors, bytes, rate and time.
 _BESIDE = 50
+# Bytes and time alone.
+_NUMBERS = 24
 _TITLE = 12
 
 
@@ -18,7 +21,12 @@ def byte_columns(width: int) -> list[ProgressColumn]:
     title = left >= _TITLE + 10
     bar = max(6, min(40, left - (_TITLE if title else 0)))
     columns: list[ProgressColumn] = [TextColumn("{task.description}")] if title else []
-    columns += [BarColumn(bar), TextColumn("{task.fields[text]}"), _Bytes(), _Rate()]
+    if width < _BESIDE + bar:
+        # The numbers stay whole, the names of files do not.
+        text = Column(no_wrap=True, max_width=max(1, width - _NUMBERS - bar))
+        columns += [BarColumn(bar), TextColumn("{task.fields[text]}", table_column=text), _Bytes()]
+    else:
+        columns += [BarColumn(bar), TextColumn("{task.fields[text]}"), _Bytes(), _Rate()]
     return [*columns, TimeRemainingColumn(compact=True)]
 
 
