@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers.hub import E2B, E2B_FILE, PROJECTOR, PROJECTORS, Hub, hub
+from servers.hub import E2B, E2B_FILE, PROJECTOR, PROJECTORS, Fault, Hub, hub
 from terminal import Terminal
 
 from edgekit.fit.plan import Plan
@@ -56,6 +56,11 @@ def test_pull_in_the_chat_brings_a_model_and_goes_on_with_it(server: Hub, screen
     screen.press("Enter")
     screen.sees("goes on with the conversation")
     assert (tmp_path / f"hub/models--{E2B.replace('/', '--')}").is_dir()
+    # The network is gone: what is here is here.
+    server.forever["list"] = Fault(body=b"<html>Log in to the hotel's network</html>")
+    screen.type(f"/pull {NAME}")
+    screen.press("Enter")
+    screen.sees("not compared with the Hub")
     screen.type("/quit")
     screen.press("Enter")
     screen.sees("exit code 0")
