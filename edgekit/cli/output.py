@@ -160,6 +160,11 @@ def size(count: float) -> str:
     return f"{count / GIB:.2f} GiB" if count >= GIB else f"{count / MIB:.1f} MiB"
 
 
+def has_bars() -> bool:
+    """Return whether stderr is a terminal that can draw a bar over itself: one of Emacs's shell, or a log, cannot."""
+    return sys.stderr.isatty() and not _console(stderr=True).is_dumb_terminal
+
+
 @contextmanager
 def progress(title: str, *, in_bytes: bool = False) -> Iterator[Step]:
     """Show a progress bar on stderr while the body runs; nothing where stderr is no terminal.
@@ -173,7 +178,7 @@ def progress(title: str, *, in_bytes: bool = False) -> Iterator[Step]:
 @contextmanager
 def progress_bars(*titles: str, in_bytes: bool = False) -> Iterator[list[Step]]:
     """Show a progress bar on stderr for each title while the body runs; nothing where stderr is no terminal."""
-    if not sys.stderr.isatty():
+    if not has_bars():
         yield [_unseen] * len(titles)
         return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ _SECONDS = 5.0
 @contextmanager
 def watching() -> Iterator[Watch]:
     """Show on stderr what a pull reports while the body runs."""
-    if not sys.stderr.isatty():
+    if not output.has_bars():
         yield _Lines()
         return
     with output.progress_bars("This file", "All", in_bytes=True) as [one, every]:
