@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 from edgekit import __version__, paths
@@ -16,6 +16,9 @@ from edgekit.hub.checksum import Digest, feed, new_digest
 from edgekit.hub.complaints import CutError
 from edgekit.hub.patience import Patience
 from edgekit.hub.remote import RemoteFile
+
+if TYPE_CHECKING:
+    import httpx2
 
 # Hears how many bytes of a file are here, and in a few words what is waited for.
 Report = Callable[[int, str], None]
@@ -136,6 +139,7 @@ def _receive(file: RemoteFile, growing: _Growing) -> None:
             # A signed address that ran out, or a server that takes another length for right: the next try asks anew.
             raise CutError(f"{response.status_code}")
         hf_raise_for_status(response)
+        _check_answer(file, response)
         begins = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
         if growing.length and (response.status_code != 206 or begins != str(growing.length)):
             # It sends everything again, whatever was asked for.
@@ -148,6 +152,23 @@ def _receive(file: RemoteFile, growing: _Growing) -> None:
         raise CutError("the connection ended early")
 
 
+def _check_answer(file: RemoteFile, response: httpx2.Response) -> None:
+    """Raise FileError where something else answers, as a network's login page does: it must not replace a file."""
+    headers = response.headers
+    begun = response.status_code == 206
+    whole = headers.get("Content-Range", "").rpartition("/")[2] if begun else headers.get("Content-Length", "")
+    is_page = "text/html" in headers.get("Content-Type", "")
+    if is_page or (whole.isdigit() and "Content-Encoding" not in headers and int(whole) != file.bytes):
+        raise _unfaithful(file)
+
+
+def _unfaithful(file: RemoteFile) -> FileError:
+    return FileError(
+        f"{file.path} of {file.repo} is not what its listing says: the server is no faithful mirror; "
+        "check HF_ENDPOINT and the proxy"
+    )
+
+
 def _address(file: RemoteFile) -> tuple[str, dict[str, str]]:
     """Return where a file's bytes are now and the headers to ask with; a token goes to the Hub alone."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
@@ -155,12 +176,11 @@ def _address(file: RemoteFile) -> tuple[str, dict[str, str]]:
 
     address = hf_hub_url(file.repo, file.path, revision=file.commit)
     told = get_hf_file_metadata(address, timeout=constants.HF_HUB_ETAG_TIMEOUT, library_name="edgekit")
-    if told.etag != file.checksum or told.size not in (None, file.bytes):
-        raise FileError(
-            f"{file.path} of {file.repo} is not what its listing says: the server is no faithful mirror; "
-            "check HF_ENDPOINT and the proxy"
-        )
     location = urljoin(address, told.location)
     stays = urlsplit(location)[:2] == urlsplit(address)[:2]
+    # Mirrors may send one elsewhere without a word of the file: then only the bytes tell.
+    silent = told.etag is None and not stays
+    if (told.etag != file.checksum and not silent) or told.size not in (None, file.bytes):
+        raise _unfaithful(file)
     token = None if stays else False
     return location, build_hf_headers(token=token, library_name="edgekit", library_version=__version__)

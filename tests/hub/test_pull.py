@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import pytest
 from one_line import assert_one_line_error
-from servers.hub import E2B, E2B_FILE, PROJECTOR, PROJECTORS, TOKEN, Fault
+from servers.hub import E2B, E2B_FILE, PROJECTOR, PROJECTORS, TOKEN, Fault, hub
 
 NAME = "gemma-4-E2B-it:Q4_0"
 MODEL = random.Random(1).randbytes(3_000_000)
@@ -331,6 +331,28 @@ def test_a_mirror_may_lie_below_its_host(client, published, end):
     assert published.tokens_at_cdn == []
     line = client("pull", f"{OTHER}:Q2_K", **environment).stderr.splitlines()[-1]
     assert f"{OTHER} holds no Q2_K: there are Q4_0" in line
+
+
+def test_a_mirror_may_send_one_elsewhere(client, published):
+    with hub() as mirror:
+        mirror.sends_to = published.address
+        done = client("pull", NAME, HF_ENDPOINT=mirror.address)
+    assert done.returncode == 0, done.stderr
+    assert client.file(E2B, E2B_FILE).read_bytes() == MODEL
+
+
+def test_a_login_page_does_not_replace_what_arrived(client, published):
+    published.faults["cdn"] = [Fault(), Fault(cut_after=2_000_000)]
+    published.forever["cdn"] = Fault(body=b"<html>Log in to the hotel's network</html>")
+    done = client("pull", NAME)
+    assert done.returncode == 1
+    assert "is not what its listing says" in done.stderr.splitlines()[-1]
+    [partial] = client.unfinished()
+    assert MODEL.startswith(partial.read_bytes())
+    assert partial.stat().st_size > 1_000_000
+    del published.forever["cdn"]
+    assert client("pull", NAME).returncode == 0
+    assert client.file(E2B, E2B_FILE).read_bytes() == MODEL
 
 
 def test_offline_nothing_is_asked(client, published):

@@ -69,6 +69,8 @@ class Hub:
         self.tokens_at_cdn: list[str] = []
         # Old names of repositories.
         self.renamed: dict[str, str] = {}
+        # The address of the Hub that this one sends everybody on to, as some mirrors do.
+        self.sends_to = ""
         # Where a mirror lies below its host, as in /mirror.
         self.prefix = ""
         # Bytes per second; without limit where it is 0.
@@ -143,10 +145,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _HubHandler(_Handler):
     def do_HEAD(self) -> None:
-        self._resolve()
+        self.do_GET()
 
     def do_GET(self) -> None:
         path = urlsplit(self.path)
+        if self.hub.sends_to:
+            self.answer(308, {"Location": self.hub.sends_to + self.path})
+            return
         listed = re.fullmatch(self.hub.prefix + r"/api/models/([^/]+/[^/]+)/revision/main", path.path)
         if not listed:
             self._resolve()
@@ -249,7 +254,11 @@ class _CdnHandler(_Handler):
         if fault.corrupt:
             body[len(body) // 2] ^= 1
         self.send_response(206 if partly else 200)
-        self.send_header("Content-Length", str(len(body)))
+        if fault.tail:
+            # Without a length, as servers that make up what they send.
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Content-Length", str(len(body)))
         # Of the Xet store: nothing that the listing says.
         self.send_header("ETag", f'"{_xet(data)}"')
         if partly:
