@@ -64,17 +64,17 @@ def test_tools_that_keep_environments_are_asked(monkeypatch, tmp_path, marker, c
     assert command_for("mcp") == command.format(python=sys.executable)
 
 
-def test_doctor_tells_of_the_installation(edgekit, environment, tmp_path):
-    environment["SHELL"] = "/bin/bash"
-    environment["DISPLAY"] = ":0"
-    environment["PATH"] = str(tmp_path)
+def test_doctor_tells_of_the_installation(edgekit, environment, monkeypatch, tmp_path):
+    monkeypatch.delitem(environment, "WAYLAND_DISPLAY", raising=False)
+    for name, value in (("SHELL", "/bin/bash"), ("DISPLAY", ":0"), ("PATH", str(tmp_path)), ("HOME", str(tmp_path))):
+        monkeypatch.setitem(environment, name, value)
     told = json.loads(edgekit("doctor", "--json").stdout)
     here = told["installation"]
     assert (here["kind"], here["shell"], here["completion"]) == ("virtual environment", "bash", False)
     assert here["extras"]["onnx"] is True
     assert here["llama_cpp"].startswith("0.")
     assert "no_clipboard_tool" in {one["name"] for one in told["findings"]}
-    script = Path(environment["HOME"]) / ".bash_completions/edgekit.sh"
+    script = tmp_path / ".bash_completions/edgekit.sh"
     script.parent.mkdir()
     script.touch()
     (tmp_path / "xclip").touch(mode=0o755)
