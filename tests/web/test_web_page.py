@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -124,6 +127,38 @@ def test_an_answer_is_stopped(page):
     page.run("document.getElementById('longest').value = 1024")
     page.click("#new")
     assert ask(page, "Who are you?").startswith("I am gemma4-pico")
+
+
+class PlainHandler(SimpleHTTPRequestHandler):
+    """Any server of files: without the headers that shared memory needs."""
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def test_another_server_and_a_template_in_the_settings(onnx_folder, tmp_path):
+    folder = shutil.copytree(onnx_folder, tmp_path / "model", ignore=shutil.ignore_patterns("chat_template.jinja"))
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    template = (onnx_folder / "chat_template.jinja").read_text()
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": template}))
+    write_page(folder, "gemma4-pico")
+    handler = partial(PlainHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, browser(tmp_path / "profile") as window:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        window.open(f"http://127.0.0.1:{server.server_port}/?dtype=fp32")
+        window.wait(lambda: "fp32 on the processor" in window.text("#state"))
+        assert not window.run("return crossOriginIsolated")
+        window.run("document.getElementById('temperature').value = 0")
+        window.run("document.getElementById('longest').value = 3000")
+        window.run(WATCH)
+        window.type("#question", f"{ENDLESS}\n")
+        window.wait(lambda: len(window.run("return window.seen")) > 3)
+        window.click("#send")
+        window.wait(lambda: "stopped, " in window.text(".answer .facts"))
+        window.click("#new")
+        # That the last answer was stopped is forgotten.
+        assert ask(window, "Who are you?").startswith("I am gemma4-pico")
+        server.shutdown()
 
 
 def test_what_people_write_is_no_markup_and_no_turn(page):

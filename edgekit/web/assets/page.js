@@ -13,10 +13,7 @@ let running = null;
 
 worker.onmessage = ({ data }) => ({ progress, ready: loaded, piece, done, error })[data.type](data);
 worker.onerror = (event) => fail(event.message || 'The model could not be started.');
-// Without the headers that `edgekit run --web` sends there is no shared memory: then an answer is stopped late.
-const shared = self.crossOriginIsolated ? new SharedArrayBuffer(4) : null;
-const stop = shared && new Int32Array(shared);
-worker.postMessage({ type: 'load', dtype: new URLSearchParams(location.search).get('dtype'), shared });
+worker.postMessage({ type: 'load', dtype: new URLSearchParams(location.search).get('dtype') });
 
 function progress({ loaded, total }) {
   find('progress').value = loaded / total;
@@ -62,7 +59,6 @@ function ask() {
   attached.replaceChildren();
   question.value = '';
   running = answerView();
-  if (stop) Atomics.store(stop, 0, 0);
   const system = find('system').value.trim();
   worker.postMessage({
     type: 'answer',
@@ -197,8 +193,7 @@ find('record').onclick = async () => {
 find('composer').onsubmit = (event) => {
   event.preventDefault();
   if (!running) return send.disabled || ask();
-  if (stop) Atomics.store(stop, 0, 1);
-  else worker.postMessage({ type: 'stop' });
+  worker.postMessage({ type: 'stop' });
 };
 find('new').onclick = () => {
   messages.length = 0;
