@@ -52,7 +52,7 @@ function ask() {
     role: 'user',
     text,
     pictures: pictures.map((one) => one.file),
-    sounds: sounds.map((one) => one.samples),
+    sounds: sounds.flatMap((one) => one.pieces),
   });
   show('question', ...waiting.map((one) => one.element.firstChild), line(text));
   waiting = [];
@@ -144,7 +144,7 @@ async function attach(files) {
     const kind = file.type.split('/')[0];
     try {
       if (kind === 'image') wait({ kind, file }, picture(file));
-      else if (kind === 'audio') wait({ kind, samples: await readSound(file) }, player(file));
+      else if (kind === 'audio') wait({ kind, pieces: await readSound(file) }, player(file));
       else throw new Error('is neither a picture nor a sound');
     } catch (problem) {
       show('error', line(`${file.name}: ${problem.message}`));
@@ -160,6 +160,7 @@ function wait(one, view) {
   remove.textContent = 'Remove';
   remove.onclick = () => {
     waiting = waiting.filter((other) => other.element !== element);
+    release(element);
     element.remove();
     update();
   };
@@ -182,13 +183,21 @@ function player(file) {
   return audio;
 }
 
+/** Let the browser forget the pictures and sounds that are shown in an element. */
+function release(element) {
+  for (const { src } of element.querySelectorAll('img, audio')) URL.revokeObjectURL(src);
+}
+
 const recorder = new Recorder((file) => attach([file]));
-find('record').onclick = async () => {
+find('record').onclick = async ({ target }) => {
+  // A second click while the browser asks for permission would begin a second recording, which nothing ends.
+  target.disabled = true;
   try {
-    find('record').textContent = (await recorder.toggle()) ? 'End recording' : 'Record';
+    target.textContent = (await recorder.toggle()) ? 'End recording' : 'Record';
   } catch (problem) {
     show('error', line(`No microphone: ${problem.message}`));
   }
+  target.disabled = false;
 };
 find('composer').onsubmit = (event) => {
   event.preventDefault();
@@ -197,6 +206,7 @@ find('composer').onsubmit = (event) => {
 };
 find('new').onclick = () => {
   messages.length = 0;
+  release(log);
   log.replaceChildren();
   update();
 };
