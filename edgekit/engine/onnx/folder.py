@@ -67,7 +67,7 @@ class OnnxFolder:
     def vocabulary_size(self) -> int:
         """Return how many tokens the text model knows; 0 where the config does not say."""
         size = self.text_config.get("vocab_size")
-        return size if isinstance(size, int) else 0
+        return size if type(size) is int and size > 0 else 0
 
     def json(self, name: str) -> dict[str, Any]:
         """Return a JSON file of the folder; empty where there is none."""
