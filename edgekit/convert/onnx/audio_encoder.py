@@ -56,7 +56,8 @@ class _Audio:
             state = self._layer(f"layers.{layer}.", state, attention)
         state = self._biased(state, "output_proj")
         exists = graph.op("Reshape", [mask, graph.whole([-1])])
-        found = self.parts.into_text(graph.op("Compress", [state, exists], axis=0), output, "embed_audio")
+        heard = graph.singles(graph.op("Compress", [state, exists], axis=0))
+        found = self.parts.into_text(heard, output, "embed_audio")
         graph.output("audio_features", np.float32, ["num_audio_tokens", text_width], found)
 
     def _subsampled(self, frames: str, mask: str) -> tuple[str, str]:

@@ -186,4 +186,4 @@ class _Vision:
         if self.config.flag("standardize"):
             bias, scale = (graph.singles(graph.tensor(self.weights.plan(f"{_PREFIX}{name}"))) for name in _STANDARD)
             value = graph.op("Mul", [graph.op("Sub", [value, bias]), scale])
-        return self.parts.into_text(graph.floats(value), self.width, "embed_vision")
+        return self.parts.into_text(value, self.width, "embed_vision")
