@@ -15,10 +15,8 @@ from edgekit.convert.onnx.weights import Weights
 from edgekit.convert.section import Section
 
 _PREFIX = "audio_tower."
+# Of every released model; transformers heeds the config's in some of the norms only.
 _EPSILON = 1e-6
-# What transformers takes where a config does not say.
-_CLIPPING = 1e10
-_RESIDUAL = 0.5
 _LARGEST_HALF = 65504.0
 
 
@@ -40,10 +38,9 @@ class _Audio:
     def __post_init__(self) -> None:
         self.width = self.config.whole("hidden_size")
         self.parts = Encoder(self.graph, self.weights, _PREFIX, _EPSILON)
-        clipping = self.config.number("gradient_clipping") if self.config.get("gradient_clipping") else _CLIPPING
+        clipping = self.config.number("gradient_clipping")
         self.clipping = min(clipping, _LARGEST_HALF) if self.graph.precision.half else clipping
-        residual = self.config.get("residual_weight")
-        self.residual = _RESIDUAL if residual is None else float(residual)
+        self.residual = self.config.number("residual_weight")
 
     def build(self, text_width: int) -> None:
         graph, output = self.graph, self.config.whole("output_proj_dims")
