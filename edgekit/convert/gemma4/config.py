@@ -80,9 +80,14 @@ class TextConfig:
         """How many layers there are."""
         return len(self.attention.sliding)
 
+    @property
+    def own_kv_layers(self) -> int:
+        """How many layers have keys and values of their own: the first ones."""
+        return self.layers - self.attention.kv_shared
+
     def shares_kv(self, layer: int) -> bool:
         """Say whether a layer takes its keys and values from an earlier one, or from the model it drafts for."""
-        return layer >= self.layers - self.attention.kv_shared
+        return layer >= self.own_kv_layers
 
     def feed_forward(self, layer: int) -> int:
         """Return a layer's feed-forward width."""

@@ -73,7 +73,7 @@ class Attention:
     def declare_outputs(self) -> None:
         """Declare the keys and values that all layers leave behind."""
         graph, config = self.graph, self.config
-        for layer in range(config.layers - config.attention.kv_shared):
+        for layer in range(config.own_kv_layers):
             for part in ("key", "value"):
                 after = cache_shape(config, layer, "total_sequence_length")
                 graph.output(f"present.{layer}.{part}", graph.precision.dtype, after)

@@ -8,7 +8,6 @@ from typing import Any
 
 from edgekit.convert.gemma4.config import CONDITIONAL, TextConfig
 from edgekit.convert.onnx.attention import cache_shape
-from edgekit.convert.onnx.decoder import own_kv_layers
 from edgekit.convert.onnx.precision import Precision
 
 EMBED, DECODER, VISION, AUDIO = "embed_tokens", "decoder_model_merged", "vision_encoder", "audio_encoder"
@@ -42,7 +41,7 @@ def genai_json(
     """Return genai_config.json for the graphs of one precision: the two of them as a pipeline."""
     text = values.get("text_config") or values
     ends = generation.get("eos_token_id") or values.get("eos_token_id") or text.get("eos_token_id") or 1
-    layers = range(own_kv_layers(config))
+    layers = range(config.own_kv_layers)
     past = [f"past_key_values.{layer}.{part}" for layer in layers for part in ("key", "value")]
     present = [name.replace("past_key_values", "present") for name in past]
     embedded = ["inputs_embeds", *(["per_layer_inputs"] if config.per_layer_input else [])]
@@ -52,7 +51,7 @@ def genai_json(
         "hidden_size": config.hidden_size,
         "num_attention_heads": config.heads,
         "num_key_value_heads": cache_shape(config, 0, "")[1],
-        "num_hidden_layers": own_kv_layers(config),
+        "num_hidden_layers": config.own_kv_layers,
         "inputs": {
             "input_ids": "input_ids",
             "attention_mask": "attention_mask",
