@@ -10,7 +10,7 @@ import numpy as np
 from edgekit.engine.embeddings import Embeddings
 from edgekit.engine.media import CELL, Picture, Sound
 from edgekit.engine.onnx.features import PATCH, log_mel, patches, picture_length, sound_length
-from edgekit.engine.onnx.folder import OnnxFolder, Part
+from edgekit.engine.onnx.folder import OnnxFolder, Part, weight_files
 from edgekit.engine.onnx.runtime import Graph, Run
 from edgekit.engine.projector import MediaInput
 from edgekit.errors import FileError, UnsupportedError
@@ -63,7 +63,7 @@ class Encoder:
         # What stands in its place before its embeddings are there.
         self.token = _number(folder, folder.config, names.place)
         self._begin, self._end = (_number(folder, folder.config, *each) for each in ((names.begin,), names.end))
-        self._kept = Embeddings(graph.path, self._width, "onnxruntime")
+        self._kept = Embeddings(graph.path, self._width, "onnxruntime", weight_files(graph.path))
 
     def prepare(self, media: Picture | Sound) -> MediaInput:
         """Return how a medium stands in a prompt, not yet encoded."""
