@@ -106,8 +106,7 @@ def _threads(folder: OnnxFolder, precision: str) -> int | None:
 
 
 def _cache(config: TextConfig, plan: OnnxPlan) -> int:
-    own = range(config.layers - config.attention.kv_shared)
-    width = sum(2 * config.attention.kv_width(layer) for layer in own)
+    width = sum(2 * config.attention.kv_width(layer) for layer in range(config.own_kv_layers))
     return plan.context * width * (2 if plan.precision in _HALF else 4)
 
 

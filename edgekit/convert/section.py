@@ -33,6 +33,13 @@ class Section:
             raise self.wrong(key, "no whole number")
         return value
 
+    def positive(self, key: str) -> int:
+        """Return a whole number above 0."""
+        value = self.whole(key)
+        if value == 0:
+            raise self.wrong(key, "no number above 0")
+        return value
+
     def whole_or_none(self, key: str) -> int | None:
         """Return a whole number, or None where there is none."""
         return None if self.get(key) is None else self.whole(key)

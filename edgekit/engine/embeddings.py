@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 from importlib import import_module
@@ -25,9 +26,10 @@ _DIGEST = 32
 class Embeddings:
     """What one projector made of media, by their digests; arrays of shape (length, width), float32."""
 
-    def __init__(self, projector: Path, width: int, library: str = "llama_cpp") -> None:
+    def __init__(self, projector: Path, width: int, library: str = "llama_cpp", weights: Sequence[Path] = ()) -> None:
+        """Take a projector's file, the library that computes it, and the files of weights that lie beside it."""
         self._folder = paths.cache_directory() / "embeddings"
-        self._projector = _identity(projector, library)
+        self._projector = _identity([projector, *weights], library)
         self._width = width
         self._kept: OrderedDict[str, np.ndarray[Any, Any]] = OrderedDict()
 
@@ -94,7 +96,7 @@ class Embeddings:
             too_much -= freed
 
 
-def _identity(projector: Path, library: str) -> str:
+def _identity(projector: list[Path], library: str) -> str:
     """Return what tells a projector, and the library that computes it, from others."""
-    status = projector.stat()
-    return f"{import_module(library).__version__} {projector.resolve()} {status.st_size} {status.st_mtime_ns}"
+    files = [f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in projector]
+    return " ".join([import_module(library).__version__, *files])

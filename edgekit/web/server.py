@@ -64,8 +64,15 @@ class FolderServer(ThreadingHTTPServer):
 
     def find(self, target: str) -> Path | None:
         """Return the file that a request asks for; None where there is none that may be read."""
-        parts = unquote(urlsplit(target).path).split("/")[1:]
-        if parts[-1] == "":
+        try:
+            return self._inside(target)
+        # No address, or a name longer than the disk's may be.
+        except (ValueError, OSError):
+            return None
+
+    def _inside(self, target: str) -> Path | None:
+        _, *parts = unquote(urlsplit(target).path).split("/")
+        if parts[-1:] == [""]:
             parts[-1] = "index.html"
         # Nothing above the folder, nothing hidden, no drive and no other stream of Windows.
         if any(not part or part.startswith(".") or set(part) & set("\\:\0") for part in parts):

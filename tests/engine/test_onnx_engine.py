@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 
 import numpy as np
@@ -12,7 +13,9 @@ from PIL import Image
 from edgekit import paths
 from edgekit.engine.media import open_picture, open_sound
 from edgekit.engine.native import StoppedError
+from edgekit.engine.onnx.engine import OnnxEngine
 from edgekit.engine.sampling import Sampling
+from edgekit.fit.onnx_plan import OnnxPlan
 
 __all__ = ["onnx_engine", "onnx_folder"]
 
@@ -101,6 +104,23 @@ def test_pictures(name, reference, onnx_engine):
     with Image.open(path) as image:
         seen = reference.see(image.convert("RGB"), 70)
     answered_like_transformers(onnx_engine, reference, seen, open_picture(path, 70), "What is in the picture?")
+
+
+def test_other_weights_beside_the_same_graph_see_otherwise(onnx_folder, onnx_engine, tmp_path):
+    picture = open_picture(paths.demo_samples() / "red-circle.png", 70)
+    folder = shutil.copytree(onnx_folder, tmp_path / "model")
+    found = []
+    for spoil in (False, True):
+        if spoil:
+            # As a newer revision does, whose graph need not differ.
+            data = folder / "onnx/vision_encoder.onnx_data"
+            weights = np.fromfile(data, np.float32)
+            (weights * 1.5).tofile(data)
+        engine = OnnxEngine.open(OnnxPlan(folder, "fp32", context=256, threads=1))
+        found.append(engine.encode(engine.prepare(picture)))
+        engine.close()
+    assert np.array_equal(found[0], onnx_engine.encode(onnx_engine.prepare(picture)))
+    assert np.abs(found[0] - found[1]).max() > 0.1
 
 
 @pytest.mark.parametrize("name", ["three", "seven", "nine"])

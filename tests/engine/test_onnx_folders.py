@@ -13,6 +13,7 @@ from edgekit.engine.onnx.engine import OnnxEngine
 from edgekit.engine.onnx.folder import check_folder, check_precision, is_onnx_folder
 from edgekit.engine.onnx.graph_file import check_graph
 from edgekit.engine.onnx.runtime import CPU, find_provider
+from edgekit.engine.onnx.vocabulary import OnnxVocabulary
 from edgekit.errors import EdgekitError, FileError, UnsupportedError
 from edgekit.fit.onnx_plan import OnnxPlan
 
@@ -86,6 +87,14 @@ def test_a_tokenizer_is_one(onnx_folder, spoiled):
             check_whole(check_folder(spoiled))
 
 
+@pytest.mark.parametrize("size", [None, -5, True, "large"])
+def test_a_vocabulary_of_no_size_is_as_large_as_the_tokenizers(size, onnx_folder, spoiled):
+    text = check_folder(onnx_folder).text_config
+    change(spoiled / "config.json", text_config=text | {"vocab_size": size})
+    open_and_read(spoiled)
+    assert OnnxVocabulary(check_folder(spoiled)).size == OnnxVocabulary(check_folder(onnx_folder)).size
+
+
 @pytest.mark.parametrize(
     ("name", "spoil"),
     [
@@ -94,6 +103,7 @@ def test_a_tokenizer_is_one(onnx_folder, spoiled):
         ("config.json", lambda path: path.write_text("[]")),
         ("config.json", lambda path: change(path, model_type="llama")),
         ("config.json", lambda path: change(path, text_config={"max_position_embeddings": 64})),
+        ("config.json", lambda path: change(path, image_token_id="<|image|>")),
         ("tokenizer.json", lambda path: path.unlink()),
         ("tokenizer.json", lambda path: path.write_text("{}")),
         (DECODER, lambda path: path.unlink()),

@@ -76,6 +76,11 @@ def test_files(target, kind, server):
         "/nothing.json",
         "/index.html%00",
         "http://elsewhere/../outside.json",
+        "http://elsewhere",
+        "http://[/outside.json",
+        "outside.json",
+        "*",
+        f"/{'a' * 300}.json",
     ],
 )
 def test_nothing_else(target, server):

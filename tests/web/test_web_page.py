@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import wave
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -81,6 +87,14 @@ def test_a_dropped_picture(page):
     assert ask(page, "What is this?") == "A red circle on a white background."
 
 
+def test_what_was_shown_is_forgotten(page):
+    shown = page.run("return document.querySelector('.question img').src")
+    fetched = "return fetch(arguments[0]).then(() => 'there', () => 'forgotten')"
+    assert page.run(fetched, shown) == "there"
+    page.click("#new")
+    assert page.run(fetched, shown) == "forgotten"
+
+
 def test_a_sound(page):
     page.click("#new")
     page.drop(paths.demo_samples() / "seven.wav", "audio/wav")
@@ -90,6 +104,31 @@ def test_a_sound(page):
     page.drop(paths.demo_samples() / "three.wav", "audio/wav")
     page.wait(lambda: page.text("#attached"))
     assert ask(page, "Which digit is this?") == "I heard the digit three."
+
+
+@pytest.mark.parametrize(("seconds", "lengths"), [(1, [1]), (65, [30, 30, 5]), (60.05, [30, 30])])
+def test_a_long_sound_is_heard_in_pieces(seconds, lengths, page):
+    """As `edgekit run --audio` hears it."""
+    script = "return import('/web/sound.js').then(({ readSound }) => readSound(new File([%s], 'x')))"
+    decoded = "Uint8Array.from(atob(arguments[0]), (one) => one.charCodeAt(0))"
+    counted = ".then((found) => found.map((one) => one.length / 16000))"
+    assert page.run(script % decoded + counted, sound(seconds)) == lengths
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.05, "is too short"), (301, "lasts over 5 minutes")])
+def test_what_is_too_short_or_too_long_is_refused(seconds, said, page, tmp_path):
+    (tmp_path / "x.wav").write_bytes(base64.b64decode(sound(seconds)))
+    page.drop(tmp_path / "x.wav", "audio/wav")
+    page.wait(lambda: f"x.wav: {said}" in page.text("#log"))
+
+
+def sound(seconds: float) -> str:
+    """Return a silent WAV file in base64."""
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * int(16000 * seconds)))
+    return base64.b64encode(made.getvalue()).decode()
 
 
 def test_what_is_neither(page):
@@ -126,6 +165,38 @@ def test_an_answer_is_stopped(page):
     assert ask(page, "Who are you?").startswith("I am gemma4-pico")
 
 
+class PlainHandler(SimpleHTTPRequestHandler):
+    """Any server of files: without the headers that shared memory needs."""
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def test_another_server_and_a_template_in_the_settings(onnx_folder, tmp_path):
+    folder = shutil.copytree(onnx_folder, tmp_path / "model", ignore=shutil.ignore_patterns("chat_template.jinja"))
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    template = (onnx_folder / "chat_template.jinja").read_text()
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": template}))
+    write_page(folder, "gemma4-pico")
+    handler = partial(PlainHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, browser(tmp_path / "profile") as window:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        window.open(f"http://127.0.0.1:{server.server_port}/?dtype=fp32")
+        window.wait(lambda: "fp32 on the processor" in window.text("#state"))
+        assert not window.run("return crossOriginIsolated")
+        window.run("document.getElementById('temperature').value = 0")
+        window.run("document.getElementById('longest').value = 3000")
+        window.run(WATCH)
+        window.type("#question", f"{ENDLESS}\n")
+        window.wait(lambda: len(window.run("return window.seen")) > 3)
+        window.click("#send")
+        window.wait(lambda: "stopped, " in window.text(".answer .facts"))
+        window.click("#new")
+        # That the last answer was stopped is forgotten.
+        assert ask(window, "Who are you?").startswith("I am gemma4-pico")
+        server.shutdown()
+
+
 def test_what_people_write_is_no_markup_and_no_turn(page):
     page.click("#new")
     ask(page, "<b>Hello</b><turn|>\n")
@@ -136,8 +207,14 @@ def test_what_people_write_is_no_markup_and_no_turn(page):
 def test_the_microphone(page):
     """Chromium's own false one, which beeps."""
     page.click("#new")
-    page.click("#record")
+    page.run("""
+      window.microphones = 0;
+      const media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);
+      media.getUserMedia = (wanted) => ((window.microphones += 1), ask(wanted));
+      for (const _ of [1, 2]) document.getElementById('record').click();
+    """)
     page.wait(lambda: page.text("#record") == "End recording")
+    assert page.run("return window.microphones") == 1
     threading.Event().wait(1)
     page.click("#record")
     page.wait(lambda: page.run("return document.querySelectorAll('#attached audio').length"))

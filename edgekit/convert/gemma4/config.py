@@ -30,8 +30,19 @@ _UNIFIED_TEXT = _TEXT | {
     "sliding_window": 1024,
     "max_position_embeddings": 262_144,
 }
-_VISION = {"patch_size": 16, "position_embedding_size": 10_240, "head_dim": 64}
-_AUDIO = {"use_clipped_linears": True, "conv_kernel_size": 5, "output_proj_dims": 1536}
+_VISION = {"patch_size": 16, "pooling_kernel_size": 3, "position_embedding_size": 10_240, "head_dim": 64}
+_AUDIO = {
+    "use_clipped_linears": True,
+    "conv_kernel_size": 5,
+    "output_proj_dims": 1536,
+    "attention_chunk_size": 12,
+    "attention_context_left": 13,
+    "attention_context_right": 0,
+    "attention_logit_cap": 50.0,
+    "attention_invalid_logits_value": -1e9,
+    "gradient_clipping": 1e10,
+    "residual_weight": 0.5,
+}
 _UNIFIED_VISION = {"patch_size": 16, "pooling_kernel_size": 3, "mm_posemb_size": 1120, "mm_embed_dim": 3840}
 _UNIFIED_AUDIO = {"audio_embed_dim": 640}
 
@@ -69,9 +80,14 @@ class TextConfig:
         """How many layers there are."""
         return len(self.attention.sliding)
 
+    @property
+    def own_kv_layers(self) -> int:
+        """How many layers have keys and values of their own: the first ones."""
+        return self.layers - self.attention.kv_shared
+
     def shares_kv(self, layer: int) -> bool:
         """Say whether a layer takes its keys and values from an earlier one, or from the model it drafts for."""
-        return layer >= self.layers - self.attention.kv_shared
+        return layer >= self.own_kv_layers
 
     def feed_forward(self, layer: int) -> int:
         """Return a layer's feed-forward width."""

@@ -73,7 +73,7 @@ class Attention:
     def declare_outputs(self) -> None:
         """Declare the keys and values that all layers leave behind."""
         graph, config = self.graph, self.config
-        for layer in range(config.layers - config.attention.kv_shared):
+        for layer in range(config.own_kv_layers):
             for part in ("key", "value"):
                 after = cache_shape(config, layer, "total_sequence_length")
                 graph.output(f"present.{layer}.{part}", graph.precision.dtype, after)
@@ -90,11 +90,10 @@ class Attention:
         has_values = f"layers.{layer}.self_attn.v_proj.weight" in self.weights
         as_values = self.config.attention.keys_as_values and not self.config.attention.sliding[layer]
         values = self._linear(layer, value, "v") if has_values and not as_values else plain
-        head = self.config.attention.head(layer)
-        ones = self.graph.constant(np.ones(head))
+        ones = self.graph.constant(np.ones(self.config.attention.head(layer)))
         return (
             rotation.apply(self.graph, self._norm(layer, plain, "k", tokens), f"/model/layers.{layer}/attn/k_rotary"),
-            self._each_head(layer, values, ones, f"/model/layers.{layer}/attn/v_norm", tokens),
+            self._each_head(layer, values, ones, "v", tokens),
         )
 
     def _heads(self, layer: int, value: str, part: str, tokens: Tokens, rotation: Rotation) -> str:
@@ -104,12 +103,12 @@ class Attention:
     def _norm(self, layer: int, value: str, part: str, tokens: Tokens) -> str:
         name = f"layers.{layer}.self_attn.{part}_norm.weight"
         scale = self.graph.tensor(self.weights.plan(name, f"model.layers.{layer}.attn.{part}_norm.layernorm.weight"))
-        return self._each_head(layer, value, scale, f"/model/layers.{layer}/attn/{part}_norm", tokens)
+        return self._each_head(layer, value, scale, part, tokens)
 
-    def _each_head(self, layer: int, value: str, scale: str, name: str, tokens: Tokens) -> str:
+    def _each_head(self, layer: int, value: str, scale: str, part: str, tokens: Tokens) -> str:
         """Norm each head alone; returns shape (batch, sequence, heads * head)."""
-        graph, head = self.graph, self.config.attention.head(layer)
-        width = self.config.heads * head if name.endswith("q_norm") else self.config.attention.kv_width(layer)
+        graph, head, name = self.graph, self.config.attention.head(layer), f"/model/layers.{layer}/attn/{part}_norm"
+        width = self.config.heads * head if part == "q" else self.config.attention.kv_width(layer)
         heads = graph.op("Reshape", [value, graph.whole([-1, width // head, head])])
         return tokens.in_batches(norm(graph, heads, scale, self.config.rms_norm_eps, name), width)
 

@@ -14,8 +14,6 @@ from edgekit.convert.onnx.matrices import linear
 from edgekit.convert.safetensors import Floats
 from edgekit.convert.section import Section
 
-# What transformers takes where a config does not say.
-_CHUNK, _LEFT, _RIGHT, _CAP, _INVALID = 12, 13, 0, 50.0, -1e9
 _LONGEST = 10_000.0
 
 
@@ -32,9 +30,9 @@ class AudioAttention:
         config, graph = self.config, self.parts.graph
         self.width, self.heads = config.whole("hidden_size"), config.whole("num_attention_heads")
         self.head = self.width // self.heads
-        self.chunk = config.whole_or_none("attention_chunk_size") or _CHUNK
-        self.past = (config.whole_or_none("attention_context_left") or _LEFT) - 1
-        self.future = config.whole_or_none("attention_context_right") or _RIGHT
+        self.chunk = config.positive("attention_chunk_size")
+        self.past = config.positive("attention_context_left") - 1
+        self.future = config.whole("attention_context_right")
         self.context = self.chunk + self.past + self.future
         self.shape = graph.op("Shape", [self.state])
         self.length = graph.op("Gather", [self.shape, graph.whole([1])])
@@ -56,9 +54,9 @@ class AudioAttention:
         keys = graph.op("Transpose", [self._context(self._framed(keys))], perm=[0, 3, 1, 4, 2])
         values = graph.op("Transpose", [self._context(self._framed(values))], perm=[0, 3, 1, 2, 4])
         scores = graph.op("Add", [graph.op("MatMul", [queries, keys]), self._by_distance(inside, queries)])
-        cap = graph.constant(self._number("attention_logit_cap", _CAP), np.float32)
+        cap = graph.constant(self.config.number("attention_logit_cap"), np.float32)
         scores = graph.op("Mul", [graph.op("Tanh", [graph.op("Div", [scores, cap])]), cap])
-        invalid = graph.constant(self._number("attention_invalid_logits_value", _INVALID), np.float32)
+        invalid = graph.constant(self.config.number("attention_invalid_logits_value"), np.float32)
         weights = graph.op("Softmax", [graph.op("Where", [self.visible, scores, invalid])], axis=-1)
         found = graph.op("Transpose", [graph.op("MatMul", [weights, values])], perm=[0, 2, 3, 1, 4])
         found = graph.op("Reshape", [found, self._shape(self.sounds, [-1, self.width])])
@@ -141,6 +139,3 @@ class AudioAttention:
 
     def _shape(self, first: str, rest: list[int]) -> str:
         return self.parts.graph.op("Concat", [first, self.parts.graph.whole(rest)], axis=0)
-
-    def _number(self, key: str, default: float) -> float:
-        return default if self.config.get(key) is None else self.config.number(key)

@@ -15,10 +15,8 @@ from edgekit.convert.onnx.weights import Weights
 from edgekit.convert.section import Section
 
 _PREFIX = "audio_tower."
+# Of every released model; transformers heeds the config's in some of the norms only.
 _EPSILON = 1e-6
-# What transformers takes where a config does not say.
-_CLIPPING = 1e10
-_RESIDUAL = 0.5
 _LARGEST_HALF = 65504.0
 
 
@@ -40,10 +38,9 @@ class _Audio:
     def __post_init__(self) -> None:
         self.width = self.config.whole("hidden_size")
         self.parts = Encoder(self.graph, self.weights, _PREFIX, _EPSILON)
-        clipping = self.config.number("gradient_clipping") if self.config.get("gradient_clipping") else _CLIPPING
+        clipping = self.config.number("gradient_clipping")
         self.clipping = min(clipping, _LARGEST_HALF) if self.graph.precision.half else clipping
-        residual = self.config.get("residual_weight")
-        self.residual = _RESIDUAL if residual is None else float(residual)
+        self.residual = self.config.number("residual_weight")
 
     def build(self, text_width: int) -> None:
         graph, output = self.graph, self.config.whole("output_proj_dims")
@@ -56,7 +53,8 @@ class _Audio:
             state = self._layer(f"layers.{layer}.", state, attention)
         state = self._biased(state, "output_proj")
         exists = graph.op("Reshape", [mask, graph.whole([-1])])
-        found = self.parts.into_text(graph.op("Compress", [state, exists], axis=0), output, "embed_audio")
+        heard = graph.singles(graph.op("Compress", [state, exists], axis=0))
+        found = self.parts.into_text(heard, output, "embed_audio")
         graph.output("audio_features", np.float32, ["num_audio_tokens", text_width], found)
 
     def _subsampled(self, frames: str, mask: str) -> tuple[str, str]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from edgekit.convert.gemma4.config import CONDITIONAL, TextConfig
 from edgekit.convert.onnx.attention import cache_shape
-from edgekit.convert.onnx.decoder import own_kv_layers
 from edgekit.convert.onnx.precision import Precision
+from edgekit.engine.onnx.folder import PARTS
 
-EMBED, DECODER, VISION, AUDIO = "embed_tokens", "decoder_model_merged", "vision_encoder", "audio_encoder"
+EMBED, DECODER, VISION, AUDIO = PARTS
 # The decoder as onnxruntime-genai wants it, over the same data files.
 GENAI_DECODER = "decoder_model_genai"
 
@@ -41,18 +41,35 @@ def genai_json(
 ) -> bytes:
     """Return genai_config.json for the graphs of one precision: the two of them as a pipeline."""
     text = values.get("text_config") or values
-    ends = generation.get("eos_token_id") or values.get("eos_token_id") or text.get("eos_token_id") or 1
-    layers = range(own_kv_layers(config))
-    past = [f"past_key_values.{layer}.{part}" for layer in layers for part in ("key", "value")]
-    present = [name.replace("past_key_values", "present") for name in past]
-    embedded = ["inputs_embeds", *(["per_layer_inputs"] if config.per_layer_input else [])]
-    decoder = {
+    model = {
+        "type": "decoder-pipeline",
+        "bos_token_id": text.get("bos_token_id") or 2,
+        "eos_token_id": generation.get("eos_token_id") or values.get("eos_token_id") or text.get("eos_token_id") or 1,
+        "pad_token_id": text.get("pad_token_id") or 0,
+        "context_length": config.context,
+        "vocab_size": vocabulary,
+        "decoder": _decoder(config, precision),
+    }
+    search = {
+        "max_length": config.context,
+        "do_sample": bool(generation.get("do_sample", False)),
+        "temperature": generation.get("temperature", 1.0),
+        "top_k": generation.get("top_k", 64),
+        "top_p": generation.get("top_p", 0.95),
+        "num_beams": 1,
+        "past_present_share_buffer": False,
+    }
+    return _dump({"model": model, "search": search})
+
+
+def _decoder(config: TextConfig, precision: Precision) -> dict[str, Any]:
+    return {
         "session_options": {"provider_options": []},
         "head_size": config.attention.head_dim,
         "hidden_size": config.hidden_size,
         "num_attention_heads": config.heads,
         "num_key_value_heads": cache_shape(config, 0, "")[1],
-        "num_hidden_layers": own_kv_layers(config),
+        "num_hidden_layers": config.own_kv_layers,
         "inputs": {
             "input_ids": "input_ids",
             "attention_mask": "attention_mask",
@@ -64,44 +81,26 @@ def genai_json(
             "present_key_names": "present.%d.key",
             "present_value_names": "present.%d.value",
         },
-        "pipeline": [
-            {
-                "embeddings": {
-                    "filename": f"onnx/{EMBED}{precision.suffix}.onnx",
-                    "inputs": ["input_ids"],
-                    "outputs": embedded,
-                }
-            },
-            {
-                "decoder": {
-                    "filename": f"onnx/{GENAI_DECODER}{precision.suffix}.onnx",
-                    "inputs": [*embedded, "attention_mask", *past],
-                    "outputs": ["logits", *present],
-                }
-            },
-        ],
+        "pipeline": _pipeline(config, precision),
     }
-    made = {
-        "model": {
-            "type": "decoder-pipeline",
-            "bos_token_id": text.get("bos_token_id") or 2,
-            "eos_token_id": ends,
-            "pad_token_id": text.get("pad_token_id") or 0,
-            "context_length": config.context,
-            "vocab_size": vocabulary,
-            "decoder": decoder,
-        },
-        "search": {
-            "max_length": config.context,
-            "do_sample": bool(generation.get("do_sample", False)),
-            "temperature": generation.get("temperature", 1.0),
-            "top_k": generation.get("top_k", 64),
-            "top_p": generation.get("top_p", 0.95),
-            "num_beams": 1,
-            "past_present_share_buffer": False,
-        },
+
+
+def _pipeline(config: TextConfig, precision: Precision) -> list[dict[str, Any]]:
+    """Return the graphs in the order in which they run, with what goes in and out."""
+    layers = range(config.own_kv_layers)
+    past = [f"past_key_values.{layer}.{part}" for layer in layers for part in ("key", "value")]
+    embedded = ["inputs_embeds", *(["per_layer_inputs"] if config.per_layer_input else [])]
+    embeddings = {
+        "filename": f"onnx/{EMBED}{precision.suffix}.onnx",
+        "inputs": ["input_ids"],
+        "outputs": embedded,
     }
-    return _dump(made)
+    decoder = {
+        "filename": f"onnx/{GENAI_DECODER}{precision.suffix}.onnx",
+        "inputs": [*embedded, "attention_mask", *past],
+        "outputs": ["logits", *(name.replace("past_key_values", "present") for name in past)],
+    }
+    return [{"embeddings": embeddings}, {"decoder": decoder}]
 
 
 def _dump(values: Mapping[str, Any]) -> bytes:

@@ -18,6 +18,7 @@ from edgekit.convert.model import NO_TEMPLATE
 from edgekit.convert.models import open_model
 from edgekit.convert.names import EMBEDDINGS
 from edgekit.convert.onnx import configs
+from edgekit.convert.onnx.graph import Graph
 from edgekit.convert.onnx.graphs import GraphMaker, files
 from edgekit.convert.onnx.kept_adapter import KeptAdapters
 from edgekit.convert.onnx.precision import PRECISIONS, check_precision
@@ -146,14 +147,18 @@ class OnnxConversion:
 
     def _adapter_files(self, kept: KeptAdapters) -> dict[Path, bytes]:
         """Return the adapters that stay apart, each in the floats that the graphs compute with."""
-        made = {}
-        for half in dict.fromkeys(precision.half for precision in self._precisions):
-            # Where nothing is kept no graph has a name for it.
-            for graph in [one for one in self._graphs if one.kept_names and one.precision.half == half][:1]:
-                for name in kept.names:
-                    path = self._out / f"{Path(name).name}{'_fp16' if half else ''}.onnx_adapter"
-                    made[path] = kept.file(name, graph.kept_names, graph.precision.dtype)
-        return made
+        graphs: dict[bool, Graph] = {}
+        for graph in self._graphs:
+            # The decoder's: other graphs have no names for what is kept.
+            if graph.kept_names:
+                graphs.setdefault(graph.precision.half, graph)
+        return {
+            self._out / f"{stem}{'_fp16' if half else ''}.onnx_adapter": kept.file(
+                name, graph.kept_names, graph.precision.dtype
+            )
+            for half, graph in graphs.items()
+            for name, stem in kept.stems.items()
+        }
 
     def _beside(self, vocabulary: int) -> dict[Path, bytes]:
         """Return the small files by their paths, config.json last."""

@@ -47,11 +47,6 @@ def for_genai(model: onnx.ModelProto) -> onnx.ModelProto:
     return made
 
 
-def own_kv_layers(config: TextConfig) -> int:
-    """Return how many layers have keys and values of their own: the first ones."""
-    return config.layers - config.attention.kv_shared
-
-
 @dataclass
 class _Decoder:
     graph: Graph
@@ -72,7 +67,7 @@ class _Decoder:
         attention = Attention(graph, config, self.weights, mask)
         rotated = rotations(graph, config.attention, mask, tokens)
         for layer in range(config.layers):
-            if layer == own_kv_layers(config):
+            if layer == config.own_kv_layers:
                 # Layers without keys and values of their own leave nothing behind: only the wanted positions count.
                 last = tokens.last(kept)
                 state = tokens.cut(state, config.hidden_size, last)

@@ -37,8 +37,9 @@ class Encoder:
         return norm(self.graph, value, self.graph.constant(np.ones(width)), self.epsilon, f"/{self.prefix}{name}")
 
     def into_text(self, value: str, width: int, name: str) -> str:
-        """Return features of shape (tokens, width) as embeddings of the language model, in float32."""
-        normed = norm(self.graph, value, self.graph.constant(np.ones(width)), self.epsilon, f"/{name}/norm")
+        """Return features of shape (tokens, width) as embeddings of the language model, both in float32."""
+        ones = self.graph.constant(np.ones(width))
+        normed = norm(self.graph, value, ones, self.epsilon, f"/{name}/norm", single=True)
         plan = self.weights.plan(f"{name}.embedding_projection.weight")
         return self.graph.singles(linear(self.graph, normed, plan, self.graph.precision.encoders, f"/{name}/MatMul"))
 

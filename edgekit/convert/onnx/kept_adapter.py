@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,16 @@ class KeptAdapters:
         return cls(found)
 
     @property
-    def names(self) -> list[str]:
-        """The adapters, in the order in which they are met."""
-        return list(dict.fromkeys(change.origin.adapter for made in self.changes.values() for change in made))
+    def stems(self) -> dict[str, str]:
+        """What the adapters' files are called, by the adapters; of two folders of one name the second gets a number."""
+        found: dict[str, str] = {}
+        for name in (change.origin.adapter for made in self.changes.values() for change in made):
+            # An adapter may be given as "." too.
+            plain = Path(name).resolve().name
+            numbered = (f"{plain}-{number}" for number in count(2))
+            if name not in found:
+                found[name] = next(stem for stem in chain([plain], numbered) if stem not in found.values())
+        return found
 
     def ledger(self) -> list[LedgerEntry]:
         """Return a line for each key."""

@@ -91,9 +91,12 @@ def _look_up(graph: Graph, ids: str, plan: TensorPlan, encoding: Encoding, part:
     return graph.singles(found)
 
 
-def norm(graph: Graph, value: str, scale: str, epsilon: float, name: str) -> str:
-    """Divide by the root mean square of the last dimension, then multiply with a scale, in the graph's own floats."""
-    divided = graph.floats(_divided(graph, graph.singles(value), epsilon, name))
+def norm(graph: Graph, value: str, scale: str, epsilon: float, name: str, *, single: bool = False) -> str:
+    """Divide by the root mean square of the last dimension, then multiply with a scale, in the graph's own floats.
+
+    The value is in them too, or in `single` precision where it may be too large for float16.
+    """
+    divided = graph.floats(_divided(graph, value if single else graph.singles(value), epsilon, name))
     return graph.op("Mul", [divided, scale], f"{name}/Mul")
 
 

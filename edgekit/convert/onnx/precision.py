@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.engine.onnx.folder import SUFFIXES
 from edgekit.errors import UnsupportedError
 
 Bits = Literal[4, 8, 16, 32]
@@ -29,7 +30,7 @@ class Precision:
     @property
     def suffix(self) -> str:
         """What stands behind a graph's name in its file's name."""
-        return "" if self.name == "fp32" else f"_{self.name}"
+        return SUFFIXES[self.name]
 
     @property
     def dtype(self) -> npt.DTypeLike:

@@ -18,10 +18,10 @@ from edgekit.convert.section import Section
 _PREFIX = "vision_tower."
 _TABLE = f"{_PREFIX}patch_embedder.position_embedding_table"
 _STANDARD = ("std_bias", "std_scale")
-# What transformers takes where a config does not say.
+# Of every released model.
 _EPSILON = 1e-6
+# What transformers takes where a config does not say.
 _THETA = 100.0
-_POOLING = 3
 
 
 def build(graph: Graph, config: Section, text_width: int, weights: Weights) -> None:
@@ -154,7 +154,7 @@ class _Vision:
     def _pooled(self, state: str, places: str, real: str) -> str:
         """Return the mean of each square of patches, of shape (tokens, width) in float32."""
         graph = self.graph
-        side = graph.whole(self.config.whole_or_none("pooling_kernel_size") or _POOLING)
+        side = graph.whole(self.config.positive("pooling_kernel_size"))
         area = graph.op("Mul", [side, side])
         inside = graph.op("Max", [places, graph.whole(0)])
         column, row = (graph.op("Gather", [inside, graph.whole(axis)], axis=2) for axis in (0, 1))
@@ -186,4 +186,4 @@ class _Vision:
         if self.config.flag("standardize"):
             bias, scale = (graph.singles(graph.tensor(self.weights.plan(f"{_PREFIX}{name}"))) for name in _STANDARD)
             value = graph.op("Mul", [graph.op("Sub", [value, bias]), scale])
-        return self.parts.into_text(graph.floats(value), self.width, "embed_vision")
+        return self.parts.into_text(value, self.width, "embed_vision")

@@ -10,7 +10,7 @@ import numpy as np
 from edgekit.engine.embeddings import Embeddings
 from edgekit.engine.media import CELL, Picture, Sound
 from edgekit.engine.onnx.features import PATCH, log_mel, patches, picture_length, sound_length
-from edgekit.engine.onnx.folder import OnnxFolder, Part
+from edgekit.engine.onnx.folder import OnnxFolder, Part, weight_files
 from edgekit.engine.onnx.runtime import Graph, Run
 from edgekit.engine.projector import MediaInput
 from edgekit.errors import FileError, UnsupportedError
@@ -20,11 +20,12 @@ MediaKind = Literal["image", "audio"]
 
 @dataclass(frozen=True)
 class _Kind:
-    """An encoder by the names of onnx-community, and the tokens around what it encodes by those of config.json."""
+    """An encoder by the names of onnx-community; its tokens, in its place and around it, by those of config.json."""
 
     part: Part
     inputs: tuple[str, str]
     output: str
+    place: str
     begin: str
     # Released checkpoints say eoa_token_index where one would expect eoa_token_id.
     end: tuple[str, ...]
@@ -32,12 +33,18 @@ class _Kind:
 
 _KINDS: dict[MediaKind, _Kind] = {
     "image": _Kind(
-        "vision_encoder", ("pixel_values", "pixel_position_ids"), "image_features", "boi_token_id", ("eoi_token_id",)
+        "vision_encoder",
+        ("pixel_values", "pixel_position_ids"),
+        "image_features",
+        "image_token_id",
+        "boi_token_id",
+        ("eoi_token_id",),
     ),
     "audio": _Kind(
         "audio_encoder",
         ("input_features", "input_features_mask"),
         "audio_features",
+        "audio_token_id",
         "boa_token_id",
         ("eoa_token_index", "eoa_token_id"),
     ),
@@ -53,8 +60,10 @@ class Encoder:
         graph.need(set(names.inputs), {names.output})
         self._graph, self._names = graph, names
         self._width = _number(folder, folder.text_config, "hidden_size")
+        # What stands in its place before its embeddings are there.
+        self.token = _number(folder, folder.config, names.place)
         self._begin, self._end = (_number(folder, folder.config, *each) for each in ((names.begin,), names.end))
-        self._kept = Embeddings(graph.path, self._width, "onnxruntime")
+        self._kept = Embeddings(graph.path, self._width, "onnxruntime", weight_files(graph.path))
 
     def prepare(self, media: Picture | Sound) -> MediaInput:
         """Return how a medium stands in a prompt, not yet encoded."""

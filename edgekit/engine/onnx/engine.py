@@ -44,8 +44,7 @@ class OnnxEngine:
         adapter = read_adapter(plan.adapter, decoder) if plan.adapter else {}
         self.decoder = Decoder(graphs["embed_tokens"], decoder, plan.context, self.vocabulary.size, adapter)
         self._encoders = load_encoders(folder, graphs)
-        places = {"image": "image_token_id", "audio": "audio_token_id"}
-        self._media_tokens = {kind: int(folder.config.get(name) or 0) for kind, name in places.items()}
+        self._media_tokens: dict[str, int] = {kind: encoder.token for kind, encoder in self._encoders.items()}
         self._load_seconds = self._unclaimed = time.perf_counter() - started
 
     @classmethod

@@ -57,7 +57,7 @@ class OnnxFolder:
     def part_files(self, part: Part, precision: str) -> tuple[Path, ...]:
         """Return the graph of a part with the files of weights beside it; none where the part is not there."""
         graph = self.find(part, precision)
-        return (graph, *sorted(graph.parent.glob(f"{graph.name}_data*"))) if graph else ()
+        return (graph, *weight_files(graph)) if graph else ()
 
     def bytes(self, precision: str) -> int:
         """Return how much a precision takes on disk, all parts together."""
@@ -67,12 +67,17 @@ class OnnxFolder:
     def vocabulary_size(self) -> int:
         """Return how many tokens the text model knows; 0 where the config does not say."""
         size = self.text_config.get("vocab_size")
-        return size if isinstance(size, int) else 0
+        return size if type(size) is int and size > 0 else 0
 
     def json(self, name: str) -> dict[str, Any]:
         """Return a JSON file of the folder; empty where there is none."""
         path = self.path / name
         return read_json(path) if path.is_file() else {}
+
+
+def weight_files(graph: Path) -> list[Path]:
+    """Return the files of weights beside a graph."""
+    return sorted(graph.parent.glob(f"{graph.name}_data*"))
 
 
 def is_onnx_folder(path: Path) -> bool:

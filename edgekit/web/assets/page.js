@@ -13,10 +13,7 @@ let running = null;
 
 worker.onmessage = ({ data }) => ({ progress, ready: loaded, piece, done, error })[data.type](data);
 worker.onerror = (event) => fail(event.message || 'The model could not be started.');
-// Without the headers that `edgekit run --web` sends there is no shared memory: then an answer is stopped late.
-const shared = self.crossOriginIsolated ? new SharedArrayBuffer(4) : null;
-const stop = shared && new Int32Array(shared);
-worker.postMessage({ type: 'load', dtype: new URLSearchParams(location.search).get('dtype'), shared });
+worker.postMessage({ type: 'load', dtype: new URLSearchParams(location.search).get('dtype') });
 
 function progress({ loaded, total }) {
   find('progress').value = loaded / total;
@@ -55,14 +52,13 @@ function ask() {
     role: 'user',
     text,
     pictures: pictures.map((one) => one.file),
-    sounds: sounds.map((one) => one.samples),
+    sounds: sounds.flatMap((one) => one.pieces),
   });
   show('question', ...waiting.map((one) => one.element.firstChild), line(text));
   waiting = [];
   attached.replaceChildren();
   question.value = '';
   running = answerView();
-  if (stop) Atomics.store(stop, 0, 0);
   const system = find('system').value.trim();
   worker.postMessage({
     type: 'answer',
@@ -148,7 +144,7 @@ async function attach(files) {
     const kind = file.type.split('/')[0];
     try {
       if (kind === 'image') wait({ kind, file }, picture(file));
-      else if (kind === 'audio') wait({ kind, samples: await readSound(file) }, player(file));
+      else if (kind === 'audio') wait({ kind, pieces: await readSound(file) }, player(file));
       else throw new Error('is neither a picture nor a sound');
     } catch (problem) {
       show('error', line(`${file.name}: ${problem.message}`));
@@ -164,6 +160,7 @@ function wait(one, view) {
   remove.textContent = 'Remove';
   remove.onclick = () => {
     waiting = waiting.filter((other) => other.element !== element);
+    release(element);
     element.remove();
     update();
   };
@@ -186,22 +183,30 @@ function player(file) {
   return audio;
 }
 
+/** Let the browser forget the pictures and sounds that are shown in an element. */
+function release(element) {
+  for (const { src } of element.querySelectorAll('img, audio')) URL.revokeObjectURL(src);
+}
+
 const recorder = new Recorder((file) => attach([file]));
-find('record').onclick = async () => {
+find('record').onclick = async ({ target }) => {
+  // A second click while the browser asks for permission would begin a second recording, which nothing ends.
+  target.disabled = true;
   try {
-    find('record').textContent = (await recorder.toggle()) ? 'End recording' : 'Record';
+    target.textContent = (await recorder.toggle()) ? 'End recording' : 'Record';
   } catch (problem) {
     show('error', line(`No microphone: ${problem.message}`));
   }
+  target.disabled = false;
 };
 find('composer').onsubmit = (event) => {
   event.preventDefault();
   if (!running) return send.disabled || ask();
-  if (stop) Atomics.store(stop, 0, 1);
-  else worker.postMessage({ type: 'stop' });
+  worker.postMessage({ type: 'stop' });
 };
 find('new').onclick = () => {
   messages.length = 0;
+  release(log);
   log.replaceChildren();
   update();
 };

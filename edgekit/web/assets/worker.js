@@ -34,20 +34,18 @@ const BEST = {
   wasm: ['q4', 'int8', 'q8', 'fp32', 'fp16', 'q4f16'],
 };
 const ENCODERS = ['vision_encoder', 'audio_encoder'];
-// Not zero once the answer is to end. The page shares it: while an answer is computed, no message is read here.
-let stop = new Int32Array(1);
+// Whether the answer is to end.
+let stopped = false;
 let tokenizer, processor, model, template, config;
 
 class Stopping extends StoppingCriteria {
   _call(ids) {
-    return ids.map(() => Atomics.load(stop, 0) !== 0);
+    return ids.map(() => stopped);
   }
 }
 
-async function load({ dtype, shared }) {
-  if (shared) stop = new Int32Array(shared);
+async function load({ dtype }) {
   config = await (await fetch(new URL('config.json', root))).json();
-  template = await (await fetch(new URL('chat_template.jinja', root))).text();
   const device = await findDevice();
   const files = new Set(Object.keys(config['transformers.js_config']?.use_external_data_format ?? {}));
   const has = (part, name) => files.has(`${part}${SUFFIXES[name]}.onnx`);
@@ -58,10 +56,37 @@ async function load({ dtype, shared }) {
   const parts = ['embed_tokens', 'decoder_model_merged', ...(sees ? ENCODERS : [])];
   const dtypes = Object.fromEntries(parts.map((part) => [part, choose(part, [body, ...BEST[device]])]));
   tokenizer = await AutoTokenizer.from_pretrained(FOLDER);
+  template = await findTemplate();
   processor = sees ? await AutoProcessor.from_pretrained(FOLDER) : null;
   const kind = sees ? Gemma4ForConditionalGeneration : AutoModelForCausalLM;
   model = await kind.from_pretrained(FOLDER, { device, dtype: dtypes, progress_callback: progress() });
+  const forward = model.forward.bind(model);
+  model.forward = async (inputs) => {
+    await turn();
+    return forward(inputs);
+  };
   return { type: 'ready', device, dtype: body, sees, thinks: template.includes('enable_thinking') };
+}
+
+/** Let messages be read, "stop" for one: while tokens follow one another, none is. */
+function turn() {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    // Sooner back than by setTimeout.
+    port2.postMessage(null);
+  });
+}
+
+/** Return the Jinja template of its own file, or of tokenizer_config.json. */
+async function findTemplate() {
+  const found = await fetch(new URL('chat_template.jinja', root));
+  const text = found.ok ? await found.text() : tokenizer.chat_template;
+  if (typeof text !== 'string') throw new Error('The folder has no chat_template.jinja: it is not made for conversations.');
+  return text;
 }
 
 async function findDevice() {
@@ -83,6 +108,7 @@ const harmless = (text) => text.replace(/<(?=\||(?:bos|eos|pad|unk|mask)>)/g, '<
 
 async function answer({ messages, settings }) {
   const started = performance.now();
+  stopped = false;
   const inputs = await prepare(messages, settings.think);
   let raw = '';
   let first = 0;
@@ -109,7 +135,7 @@ async function answer({ messages, settings }) {
   });
   const now = performance.now();
   const rate = count > 1 ? ((count - 1) * 1000) / (now - first) : 0;
-  return { type: 'done', raw, count, rate, wait: (first || now) - started, stopped: Atomics.load(stop, 0) !== 0 };
+  return { type: 'done', raw, count, rate, wait: (first || now) - started, stopped };
 }
 
 /** Return what `generate` takes: the conversation's tokens, and its pictures and sounds. */
@@ -164,7 +190,7 @@ async function hear(sounds) {
 
 onmessage = async ({ data }) => {
   try {
-    if (data.type === 'stop') Atomics.store(stop, 0, 1);
+    if (data.type === 'stop') stopped = true;
     else postMessage(await (data.type === 'load' ? load(data) : answer(data)));
   } catch (problem) {
     postMessage({ type: 'error', during: data.type, text: String(problem?.message ?? problem) });

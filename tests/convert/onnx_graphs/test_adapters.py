@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +82,14 @@ def test_a_kept_adapter_changes_what_a_merge_does_and_nothing_when_it_is_off(mad
     assert np.abs(with_adapter(kept, IDS) - wanted).max() < 1e-3
     kept.forget()
     assert np.array_equal(kept.logits(IDS), OnnxFolder(folder(made["base"])).logits(IDS))
+
+
+def test_two_adapters_from_folders_of_one_name(tmp_path: Path) -> None:
+    adapters = tuple(shutil.copytree(paths.demo_adapter(), tmp_path / name / "french") for name in "ab")
+    job = ConvertJob(paths.demo_checkpoint(), tmp_path / "out", adapters, ("fp32", "q4f16"), "none", to="onnx")
+    outputs = convert(replace(job, keep_adapter=True)).outputs
+    found = {output.path.name for output in outputs if output.path.suffix == ".onnx_adapter"}
+    assert found == {f"french{end}.onnx_adapter" for end in ("", "-2", "_fp16", "-2_fp16")}
 
 
 def test_the_ledger_says_so(made: dict[str, ConvertResult]) -> None:

@@ -118,6 +118,39 @@ def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def changed(folder: Path, section: str, settings: dict[str, object]) -> Path:
+    """A copy of the bundled checkpoint with other settings; None takes one out."""
+    shutil.copytree(paths.demo_checkpoint(), folder)
+    config = json.loads((folder / "config.json").read_text())
+    values = config[section] | settings
+    config[section] = {key: value for key, value in values.items() if value is not None}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("audio_config", "residual_weight", "half"),
+        ("audio_config", "attention_chunk_size", 0),
+        ("vision_config", "pooling_kernel_size", 0),
+    ],
+)
+def test_a_damaged_setting_is_named(section: str, key: str, value: object, tmp_path: Path) -> None:
+    source = changed(tmp_path / "source", section, {key: value})
+    with pytest.raises(FileError, match=rf"{section}: {key} is no number"):
+        convert(ConvertJob(source, tmp_path / "out", quantizations=("fp32",), to="onnx"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_settings_that_are_not_there_are_those_of_transformers(folder: Path, tmp_path: Path) -> None:
+    left_out = ("attention_chunk_size", "attention_context_left", "attention_logit_cap", "gradient_clipping")
+    source = changed(tmp_path / "source", "audio_config", dict.fromkeys((*left_out, "residual_weight")))
+    convert(ConvertJob(source, tmp_path / "out", quantizations=("fp32",), to="onnx"))
+    found, wanted = (one / "onnx/audio_encoder.onnx" for one in (tmp_path / "out", folder))
+    assert found.read_bytes() == wanted.read_bytes()
+
+
 def test_too_little_memory_leaves_nothing_behind(tmp_path: Path) -> None:
     job = ConvertJob(paths.demo_checkpoint(), tmp_path / "out", quantizations=("q4",), to="onnx", memory=20_000_000)
     with pytest.raises(DoesNotFitError, match="--memory"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,11 @@ from oracles.onnx_folder import Array, OnnxFolder
 from oracles.onnx_runtimes import transformers_js
 from oracles.reference import Reference, Seen
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from edgekit import paths
 from edgekit.convert.job import ConvertJob, convert
+from edgekit.convert.onnx.precision import PRECISIONS
 
 Made = Callable[[str], Path]
 # Of `tiny`, whose widths no block of 32 divides, all clipping bounds are near 1.
@@ -79,6 +82,26 @@ def test_sounds_alone_and_together(folder: OnnxFolder, reference: Reference) -> 
     together = dict(reference._ears(sounds(), return_tensors="pt"))
     found = features(folder, heard[0]._replace(inputs=together))
     assert np.abs(found - np.concatenate([one.embeddings for one in heard])).max() < 1e-3
+
+
+@pytest.fixture(scope="module")
+def loud(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pico in several precisions, its pictures' features almost as large as float16 can hold."""
+    folder = tmp_path_factory.mktemp("loud")
+    shutil.copytree(paths.demo_checkpoint(), folder / "checkpoint")
+    weights = load_file(folder / "checkpoint/model.safetensors")
+    weights["model.vision_tower.encoder.layers.1.post_feedforward_layernorm.weight"] *= 2000
+    save_file(weights, folder / "checkpoint/model.safetensors", metadata={"format": "pt"})
+    convert(ConvertJob(folder / "checkpoint", folder / "onnx", quantizations=tuple(PRECISIONS), to="onnx"))
+    return folder / "onnx"
+
+
+@pytest.mark.parametrize(("precision", "most"), [("fp16", 2e-3), ("int8", 2e-2), ("q4", 2e-2), ("q4f16", 2e-2)])
+def test_few_bits_change_little(precision: str, most: float, loud: Path, checkpoint: Made) -> None:
+    model = Reference(checkpoint("pico"))
+    for seen in (model.see(pictures()[0], 70), model.hear(sounds()[0])):
+        exact = features(OnnxFolder(loud), seen)
+        assert np.abs(features(OnnxFolder(loud, precision), seen) - exact).max() < most * np.abs(exact).max()
 
 
 @pytest.mark.parametrize("kind", ["picture", "sound"])
