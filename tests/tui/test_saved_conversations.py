@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Collapsible, OptionList
+from textual.containers import Vertical
+from textual.widgets import Collapsible, Input, OptionList
 
 from edgekit.chat.message import Media, Message, Text, user
 from edgekit.chat.saved import Draft, Saved, Settings, State
@@ -362,6 +363,11 @@ class TestList:
             await person.type(f"{tmp_path}/out.md")
             await person.press("enter")
             await person.sees("give another name")
+            await person.press("ctrl+e")
+            person.app.screen.query_one(Input).value = f"{tmp_path}/{'long' * 99}.md"
+            await person.press("enter")
+            box = person.app.screen.query_one(Vertical)
+            await person.until(lambda: "cannot be written" in str(box.border_subtitle), "the reason")
 
     async def test_forks(self, chat: OpenChat, store: Store, earlier: int) -> None:
         async with chat(size=(80, 50)) as person:
@@ -537,3 +543,6 @@ class TestGoingBack:
             await person.press("ctrl+u")
             await person.send("/edit 3")
             await person.sees("there is no question 3: there are 2")
+            composer(person).text = f"/edit {'9' * 5000}"
+            await person.press("enter")
+            await person.sees("is no number of a question: 1 is the first one")
