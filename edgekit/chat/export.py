@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ def export(saved: Saved, path: Path, *, thinking: bool = False) -> None:
 
     Raises FileError where the file is there already or cannot be written.
     """
-    if path.exists():
+    # Path.exists raises where a folder may not be looked into; writing says what is wrong.
+    if os.path.exists(path):  # noqa: PTH110
         raise FileError(f"give another name: there is a file {path} already")
     text = as_json_text(saved, thinking=thinking) if path.suffix.lower() == ".json" else as_markdown(saved, thinking)
     with WholeFile(path) as file:

@@ -6,7 +6,7 @@ import inspect
 import json
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 _SIMPLE: dict[Any, dict[str, Any]] = {
@@ -60,16 +60,23 @@ def _property(function: str, name: str, hints: dict[str, Any], described: dict[s
         raise SchemaError(f"{function}: the docstring's Args do not describe {name}")
     schema, description = _hint_schema(hints[name]), described[name]
     if choices := _CHOICES.search(description):
-        schema["enum"] = json.loads(choices[1])
+        schema["enum"] = _read_choices(function, name, choices[1])
         description = description[: choices.start()].strip()
     return {**schema, "description": description}
 
 
+def _read_choices(function: str, name: str, text: str) -> Any:  # noqa: ANN401 - the shape of JSON
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise SchemaError(f'{function}: the choices of {name} are no JSON list: write (choices: ["a", "b"])') from None
+
+
 def _hint_schema(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - any type
     origin, arguments = get_origin(hint), get_args(hint)
-    if origin is None and hint in _SIMPLE:
+    if origin is None and isinstance(hint, Hashable) and hint in _SIMPLE:
         return dict(_SIMPLE[hint])
-    if origin is Literal:
+    if origin is Literal and all(type(value) in _SIMPLE for value in arguments):
         kinds = list(dict.fromkeys(_SIMPLE[type(value)]["type"] for value in arguments))
         return {"type": kinds[0] if len(kinds) == 1 else kinds, "enum": list(arguments)}
     if origin in (Union, types.UnionType):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from edgekit.chat.message import Message, Text, user
 from edgekit.errors import EdgekitError
 
+# Digits; Python refuses to read some thousand of them.
+LONGEST_NUMBER = 9
 SUMMARY_REQUEST = (
     "Summarise our conversation so far in a few sentences: what I wanted, what we found, and what is still open. "
     "Keep names, numbers and decisions."
@@ -27,8 +29,8 @@ def turns_to_drop(word: str, count: int) -> int:
     """Return how many of several turns to forget: what a person typed, or half of them; EdgekitError for no number."""
     if not word:
         return count // 2
-    if not (word.isascii() and word.isdigit() and int(word)):
-        raise EdgekitError(f"/drop takes a number of turns, not {word!r}")
+    if not (word.isascii() and word.isdigit() and len(word) <= LONGEST_NUMBER and int(word)):
+        raise EdgekitError(f"/drop takes a number of turns, not {word[:20]!r}")
     return min(int(word), count - 1)
 
 

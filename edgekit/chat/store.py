@@ -79,6 +79,7 @@ class Store:
 
     def load(self, id: int) -> tuple[Saved, Place]:
         """Return a conversation; FileError where there is none of this number."""
+        _check_number(id)
         found = self._database.read(lambda db: rows.load(db, id))
         if found is None:
             raise _missing(id)
@@ -99,6 +100,7 @@ class Store:
         title = rows.valid(" ".join(title.split()))
         if not title:
             raise EdgekitError("a conversation needs a title: say one")
+        _check_number(id)
         # The mark stays: whoever has it open goes on there.
         change = "UPDATE conversation SET title = ? WHERE id = ?"
         if not self._database.write(lambda db: db.execute(change, (title, id)).rowcount):
@@ -109,6 +111,7 @@ class Store:
 
         def work(db: sqlite3.Connection) -> None:
             for id in ids:
+                _check_number(id)
                 if not db.execute("DELETE FROM conversation WHERE id = ?", (id,)).rowcount:
                     raise _missing(id)
 
@@ -116,6 +119,12 @@ class Store:
         forget(self._database)
         for id in ids:
             saved_state.forget(state_name(id))
+
+
+def _check_number(id: int) -> None:
+    # SQLite counts no further.
+    if not 0 < id < 1 << 63:
+        raise _missing(id)
 
 
 def _missing(id: int) -> FileError:

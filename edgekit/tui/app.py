@@ -106,7 +106,7 @@ class ChatApp(App[Exception]):
         except Exception as problem:
             self.exit(problem, return_code=1)
 
-    @work(exclusive=True, group="switch")
+    @work(group="switch")
     async def switch_model(self, name: str) -> None:
         """Go on with another model; with the former one where it cannot be loaded."""
         try:

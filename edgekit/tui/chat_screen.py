@@ -271,20 +271,27 @@ class ChatScreen(Screen[None]):
             else:
                 composer.border_title = ""
                 instead, self.past.edited = self.past.edited, None
-                if self.attaching.reading:
-                    self.run_worker(self._ask_when_read(text, instead))
+                if self.attaching.reading or self.past.at_work:
+                    self.run_worker(self._ask_later(text, instead))
                 else:
                     self.turns.ask(text, chips.take(), instead)
         except EdgekitError as problem:
             await self.complain(problem)
 
-    async def _ask_when_read(self, text: str, instead: Message | None) -> None:
-        """Ask once what was attached is read; a question without all of it is given back."""
-        if await self.attaching.read() and not self.answering:
-            self.turns.ask(text, self.query_one(Chips).take(), instead)
+    async def _ask_later(self, text: str, instead: Message | None) -> None:
+        """Ask once the conversation is open and what was attached is read; give the question back where that fails."""
+        await self.past.over()
+        chips = self.query_one(Chips)
+        try:
+            if await self.attaching.read() and not self.answering:
+                self.turns.ask(text, chips.attachments, instead)
+                chips.take()
+                return
+        except EdgekitError as problem:
+            await self.complain(problem)
         else:
-            self.give_back(text, ())
             self.past.edited = instead
+        self.give_back(text, ())
 
     @on(Composer.Dropped)
     def _dropped(self, event: Composer.Dropped) -> None:

@@ -58,11 +58,9 @@ def _entries(folder: Path, beginning: str, suffixes: frozenset[str]) -> list[str
     except (OSError, ValueError):
         return []
     matching = (entry for entry in entries if entry.name.startswith(beginning))
-    return [f"{entry.name}/" if entry.is_dir() else entry.name for entry in matching if _wanted(entry, suffixes)]
-
-
-def _wanted(entry: os.DirEntry[str], suffixes: frozenset[str]) -> bool:
-    return entry.is_dir() or Path(entry.name).suffix.lower() in suffixes
+    # The own is_dir of an entry or a Path raises where it may not look: a link to itself, a closed folder.
+    found = [f"{entry.name}/" if os.path.isdir(entry.path) else entry.name for entry in matching]  # noqa: PTH112
+    return [name for name in found if name.endswith("/") or Path(name).suffix.lower() in suffixes]
 
 
 _ARGUMENTS: dict[str, Callable[[str], str]] = {

@@ -50,6 +50,7 @@ class Composer(TextArea):
         self._sent: list[str] = []
         # How far back in what was sent Up has gone; 0 is the text being typed.
         self._back = 0
+        self._typed = ""
 
     async def _on_key(self, event: events.Key) -> None:
         # Textual calls TextArea's own handler next, unless it is prevented.
@@ -117,8 +118,10 @@ class Composer(TextArea):
             self._put(text)
 
     def _recall(self, back: int) -> None:
+        if not self._back:
+            self._typed = self.text
         self._back = back
-        self._put(self._sent[-back] if back else "")
+        self._put(self._sent[-back] if back else self._typed)
 
     def _put(self, text: str) -> None:
         self.text = text

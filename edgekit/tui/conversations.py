@@ -16,6 +16,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
+from textual.worker import Worker
 
 from edgekit.chat.rows import Summary
 from edgekit.errors import EdgekitError
@@ -39,6 +40,8 @@ class _Mode:
     """What the line above the list is for; Enter gives its text to `enter` with the conversation that it is about."""
 
     prompt: str
+    # Another one may be highlighted by then: by a click, or when a search ends.
+    about: Summary
     enter: Callable[[Summary, str], object]
 
 
@@ -75,6 +78,7 @@ class ConversationsScreen(ModalScreen["Chosen | None"]):
         self._found: list[Summary] = []
         self._mode: _Mode | None = None
         self._searched = ""
+        self._searching: Worker[None] | None = None
         # What Ctrl+D was pressed for once.
         self._condemned: Summary | None = None
 
@@ -100,8 +104,11 @@ class ConversationsScreen(ModalScreen["Chosen | None"]):
     def _say(self, text: str) -> None:
         self.query_one(Vertical).border_subtitle = Content(printable(text))
 
+    def _search(self, keep: int | None = None) -> None:
+        self._searching = self._find(keep)
+
     @work(exclusive=True)
-    async def _search(self, keep: int | None = None) -> None:
+    async def _find(self, keep: int | None) -> None:
         try:
             found = await self._saving.run(lambda store: store.summaries(self._searched))
         except EdgekitError as problem:
@@ -136,14 +143,15 @@ class ConversationsScreen(ModalScreen["Chosen | None"]):
 
     @on(Input.Submitted)
     async def _entered(self, event: Input.Submitted) -> None:
-        mode, chosen = self._mode, self._chosen
-        if chosen is None:
-            return
-        if mode is None:
-            self.dismiss(Chosen(chosen.id))
-        else:
+        if (mode := self._mode) is not None:
             self._leave_mode()
-            mode.enter(chosen, event.value)
+            mode.enter(mode.about, event.value)
+            return
+        # What is typed fast is still being searched.
+        if self._searching is not None:
+            await self._searching.wait()
+        if self._chosen is not None:
+            self.dismiss(Chosen(self._chosen.id))
 
     @on(OptionList.OptionSelected)
     def _clicked(self) -> None:
@@ -172,14 +180,14 @@ class ConversationsScreen(ModalScreen["Chosen | None"]):
 
     def action_rename(self) -> None:
         """Ask for another title."""
-        if self._chosen:
-            self._enter_mode(_Mode("Enter renames · Esc leaves it", self._rename), self._chosen.title)
+        if chosen := self._chosen:
+            self._enter_mode(_Mode("Enter renames · Esc leaves it", chosen, self._rename), chosen.title)
 
     def action_export(self) -> None:
         """Ask for a file."""
-        if self._chosen:
+        if chosen := self._chosen:
             prompt = "Enter exports: NAME.md or NAME.json, then --thinking for thoughts · Esc leaves it"
-            self._enter_mode(_Mode(prompt, self._export), "")
+            self._enter_mode(_Mode(prompt, chosen, self._export), "")
 
     def action_delete(self) -> None:
         """Delete for good, when asked twice."""

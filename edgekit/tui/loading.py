@@ -45,8 +45,9 @@ class Loading:
         if self._opener is None or not self._model.loaded.is_set():
             await chat.complain(EdgekitError("the model is still being loaded"))
             return
-        self._model.stop()
-        await chat.turns.over()
+        # From here on another switch is refused, and a question waits for the new model.
+        self._model.loaded.clear()
+        await chat.turns.stop()
         chat.keep_state()
         former = await self._model.unload()
         try:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from edgekit.chat.calling import LIMIT
@@ -14,6 +15,7 @@ from edgekit.chat.message import Message
 from edgekit.chat.permission import Permission
 from edgekit.chat.rounds import Answer, answer_with_tools
 from edgekit.chat.session import Session
+from edgekit.engine.cache import entries
 from edgekit.tui.feed import Emit, Feed
 
 Progress = tuple[float, float, str]
@@ -37,7 +39,7 @@ class Model:
         self, open_session: OpenSession, permission: Permission | None = None, tool_timeout: float = LIMIT
     ) -> None:
         self._open = open_session
-        self._feed: Feed[Progress] | Feed[Event | Answer] | None = None
+        self._feed: Feed[Progress] | Feed[Event | Answer] | Feed[int] | None = None
         # Which tools may be called; asks about the others.
         self.permission = permission or Permission()
         self._tool_timeout = tool_timeout
@@ -63,29 +65,34 @@ class Model:
             yield progress
         self.loaded.set()
 
+    def begin_turn(self) -> None:
+        """Let `stop` from now on mean the turn that is to come, before it has anything to stop, too."""
+        self._stop = threading.Event()
+
     async def answer(self, messages: Sequence[Message]) -> AsyncIterator[Event | Answer]:
-        """Yield the events of a turn, once the model is loaded, and its Answer; none where it is stopped before."""
-        stop = self._stop = threading.Event()
-        while (session := self.session) is None:
+        """Yield the events of the turn, once the model is free, and its Answer; none where it is stopped before."""
+        stop = self._stop
+        # It may be on its way here, or its state to the disk; while one waits, another one may take its place.
+        while (session := self.session) is None or self.running:
             if stop.is_set():
                 return
             await asyncio.sleep(_POLL)
-        # A state may still be on its way to the disk.
-        while self.running:
-            await asyncio.sleep(_POLL)
-        loaded, (state, self._state) = session, (self._state, None)
-        self._read_on = True
-
-        def work(emit: Emit[Event | Answer]) -> None:
-            if state is not None:
-                loaded.take_state(state)
-            permission, limit = self.permission, self._tool_timeout
-            for event in answer_with_tools(loaded, messages, stop, permission=permission, limit=limit):
-                emit(event)
-
-        feed = self._feed = Feed(work, "edgekit-answer")
+        state, self._state, self._read_on = self._state, None, True
+        feed: Feed[Event | Answer] = Feed(partial(self._answer, session, messages, stop, state), "edgekit-answer")
+        self._feed = feed
         async for event in feed:
             yield event
+
+    async def count(self, messages: Sequence[Message]) -> int | None:
+        """Return how many tokens of the context messages take, once the model is free; None where none is loaded."""
+        while self.running:
+            await asyncio.sleep(_POLL)
+        if (session := self.session) is None:
+            return None
+        feed: Feed[int] = Feed(lambda emit: emit(len(entries(session.prompt(messages)))), "edgekit-count")
+        self._feed = feed
+        [count] = [count async for count in feed]
+        return count
 
     def go_on_from(self, state: str) -> None:
         """Let the next turn begin with a state that was kept, where that is faster than reading all of it."""
@@ -96,8 +103,8 @@ class Model:
         session, messages = self.session, tuple(messages)
         self._state = None
         if session is not None and self._read_on and not self.running:
-            self._read_on, kept = False, session
-            self._feed = Feed(lambda _: _ignore(kept.keep_state(name, messages)), "edgekit-keep")
+            self._read_on = False
+            self._feed = Feed(lambda _: _ignore(session.keep_state(name, messages)), "edgekit-keep")
 
     async def rest(self, patience: float) -> None:
         """Stop, and wait up to `patience` seconds until native code has come to an end."""
@@ -126,7 +133,22 @@ class Model:
         self._closing = True
         await self.rest(patience)
         if self.session is not None and not self.running:
-            self.session.engine.close()
+            session, self.session = self.session, None
+            session.engine.close()
+
+    def _answer(
+        self,
+        session: Session,
+        messages: Sequence[Message],
+        stop: threading.Event,
+        state: str | None,
+        emit: Emit[Event | Answer],
+    ) -> None:
+        if state is not None:
+            session.take_state(state)
+        permission, limit = self.permission, self._tool_timeout
+        for event in answer_with_tools(session, messages, stop, permission=permission, limit=limit):
+            emit(event)
 
     def _load(self, emit: Emit[Progress]) -> None:
         session = self._open(lambda done, total, text="": emit((done, total, text)))

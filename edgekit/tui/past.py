@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +32,21 @@ class Past:
         self.edited: Message | None = None
         # Of a conversation that was opened before the model was loaded.
         self._settings: Settings | None = None
+        # One of the things below at a time.
+        self._at_work = asyncio.Lock()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether one of the things below is being done."""
+        return self._at_work.locked()
+
+    async def over(self) -> None:
+        """Wait until it is done."""
+        async with self._at_work:
+            return
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do one of the things below, beside what else goes on; what goes wrong is one line."""
+        """Do one of the things below, one after the other; what goes wrong is one line."""
         self._screen.run_worker(self._complaining(work))
 
     async def choose(self) -> None:
@@ -101,7 +114,7 @@ class Past:
 
     async def edit(self, message: Message) -> None:
         """Put an earlier question back into the composer; Enter asks it from there."""
-        self._check_idle()
+        self._screen.turns.check_not_answering()
         if self._screen.draft:
             raise EdgekitError("send or clear first what is typed")
         position(self._screen.history, message)
@@ -118,14 +131,14 @@ class Past:
 
     async def regenerate(self) -> None:
         """Ask the last question again."""
-        self._check_idle()
+        self._screen.turns.check_not_answering()
         message = self.question(None)
         attachments = await attachments_of(message, self._screen.graphics)
         self._screen.turns.ask(message.text, attachments, instead=message)
 
     async def fork(self, message: Message | None) -> None:
         """Go on in a copy that ends with the answer to a question; in a copy of everything for None."""
-        self._check_idle()
+        self._screen.turns.check_not_answering()
         history = self._screen.history
         if not history:
             raise EdgekitError("there is nothing to fork yet")
@@ -164,15 +177,12 @@ class Past:
 
     async def _complaining(self, work: Awaitable[None]) -> None:
         try:
-            await work
+            async with self._at_work:
+                await work
         except Exception as problem:
             # While the application ends there is nothing to say it in.
             if self._screen.query(Conversation):
                 await self._screen.complain(problem)
-
-    def _check_idle(self) -> None:
-        if self._screen.answering:
-            raise EdgekitError("the model is answering: Esc stops it")
 
     def _id(self) -> int:
         if self._saving.id is None or not self._screen.history:

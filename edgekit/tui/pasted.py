@@ -23,7 +23,11 @@ def pasted_files(text: str) -> list[Path]:
 
 def as_path(word: str) -> Path:
     """Return the path that a person means: ~ is the home folder, file:// addresses are taken too."""
-    path = Path(unquote(urlsplit(word).path) if word.startswith("file://") else word)
+    if word.startswith("file://"):
+        # What is no address is a name.
+        with suppress(ValueError):
+            return Path(unquote(urlsplit(word).path))
+    path = Path(word)
     # A home folder of nobody.
     with suppress(RuntimeError):
         return path.expanduser()

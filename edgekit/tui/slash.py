@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.chat import settings
 from edgekit.chat.presets import PRESETS
+from edgekit.chat.shorten import LONGEST_NUMBER
 from edgekit.errors import EdgekitError
 from edgekit.tui.notice import Notice
 from edgekit.tui.pasted import as_path, pasted_files
@@ -95,8 +96,8 @@ async def _regenerate(screen: ChatScreen, _: str) -> None:
 
 
 def _number(word: str) -> int | None:
-    if word and not (word.isascii() and word.isdigit()):
-        raise EdgekitError(f"{word!r} is no number of a question: 1 is the first one")
+    if word and not (word.isascii() and word.isdigit() and len(word) <= LONGEST_NUMBER):
+        raise EdgekitError(f"{word[:20]!r} is no number of a question: 1 is the first one")
     return int(word) if word else None
 
 

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 async def ask_preset(screen: ChatScreen, name: str, argument: str) -> None:
     """Ask a preset's question about what is attached, or about what the conversation holds."""
-    if screen.answering:
-        raise EdgekitError("the model is answering: Esc stops it")
+    screen.turns.check_not_answering()
     chips, chosen = screen.query_one(Chips), preset(name)
     media = [attachment.media for attachment in chips.attachments]
     media = media or [medium for message in screen.history for medium in message.media]

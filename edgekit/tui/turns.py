@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,6 @@ from edgekit.chat import rounds, shorten
 from edgekit.chat.events import Finished
 from edgekit.chat.message import Message, user
 from edgekit.chat.saved import Draft
-from edgekit.chat.session import Session
-from edgekit.engine.cache import entries
 from edgekit.errors import EdgekitError
 from edgekit.tui.answer import Answer
 from edgekit.tui.attachment import Attachment
@@ -46,7 +43,11 @@ class Turns:
         return self._turn is not None and self._turn.is_running
 
     def ask(self, text: str, attachments: Sequence[Attachment], instead: Message | None = None) -> None:
-        """Begin a turn; `instead` is the earlier question that is asked anew, so that what came after it goes."""
+        """Begin a turn; `instead` is the earlier question that is asked anew, so that what came after it goes.
+
+        Raises EdgekitError where another turn is going on, or the earlier question is gone.
+        """
+        self.check_not_answering()
         earlier = self.history if instead is None else self.history[: position(self.history, instead)]
         self._screen.saving.asking(Draft(text, tuple(attachment.media for attachment in attachments)))
         self._begin(self._ask(text, attachments, tuple(earlier), instead))
@@ -83,11 +84,16 @@ class Turns:
         self._screen.status.change(used=0, prefill=0, decode=0)
 
     def _begin(self, turn: Coroutine[Any, Any, None]) -> None:
+        self._model.begin_turn()
         self._turn = self._screen.run_worker(turn)
 
-    def _check_idle(self) -> None:
+    def check_not_answering(self) -> None:
+        """Raise EdgekitError while a turn is going on."""
         if self.answering:
             raise EdgekitError("the model is answering: Esc stops it")
+
+    def _check_idle(self) -> None:
+        self.check_not_answering()
         if not self.history:
             raise EdgekitError("there is no conversation yet")
 
@@ -176,9 +182,5 @@ class Turns:
         """Let the model read another history from now on; shows how much of the context it takes."""
         self.history[:] = history
         self._nearly_full = False
-        if (session := self._model.session) is not None:
-            self._screen.status.change(used=await asyncio.to_thread(_tokens, session, history))
-
-
-def _tokens(session: Session, history: Sequence[Message]) -> int:
-    return len(entries(session.prompt(history)))
+        if (used := await self._model.count(history)) is not None:
+            self._screen.status.change(used=used)

@@ -44,7 +44,7 @@ def test_half_of_the_turns_or_as_many_as_asked_for(word: str, count: int) -> Non
     assert turns_to_drop(word, 5) == count
 
 
-@pytest.mark.parametrize("word", ["0", "-1", "two", "1.5", "²"])
+@pytest.mark.parametrize("word", ["0", "-1", "two", "1.5", "²", pytest.param("9" * 5000, id="5000 digits")])
 def test_no_number_is_refused(word: str) -> None:
     with pytest.raises(EdgekitError, match="takes a number of turns"):
         turns_to_drop(word, 5)

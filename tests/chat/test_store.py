@@ -192,6 +192,11 @@ class TestListing:
         with pytest.raises(EdgekitError, match="needs a title"):
             store.rename(place.id, " ")
 
+    def test_a_number_that_sqlite_cannot_count_to(self, store):
+        for work in (store.load, store.delete, lambda id: store.rename(id, "x")):
+            with pytest.raises(FileError, match="there is no conversation 1000"):
+                work(10**20)
+
     def test_deleted_words_are_not_in_the_file_any_more(self, store, path):
         gone, kept = save(store, user("my secret is xyzzy")), save(store, user("plugh"))
         assert store.summaries("xyzzy")

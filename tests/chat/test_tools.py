@@ -93,7 +93,29 @@ def test_what_cannot_be_declared():
             city: The city
         """
 
+    def unquoted(city: str):
+        """Do it.
+
+        Args:
+            city: The city (choices: Paris, London)
+        """
+
+    def listed(city: [str]):
+        """Do it.
+
+        Args:
+            city: The city
+        """
+
+    def raw(city: Literal[b"Paris"]):
+        """Do it.
+
+        Args:
+            city: The city
+        """
+
     problems = {silent: "no docstring", untyped: "no type", undescribed: "do not describe city", odd: "no type that"}
+    problems |= {unquoted: "choices of city are no JSON", listed: "no type that", raw: "no type that"}
     for function, match in problems.items():
         with pytest.raises(SchemaError, match=match):
             declare(function)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Collapsible, OptionList
+from textual.containers import Vertical
+from textual.widgets import Collapsible, Input, OptionList
 
 from edgekit.chat.message import Media, Message, Text, user
 from edgekit.chat.saved import Draft, Saved, Settings, State
@@ -223,6 +225,22 @@ class TestOpening:
             await person.until(lambda: composer(person).text == "and then!", "both texts")
             await until_drafted(person, store, "and then!")
 
+    async def test_what_is_sent_before_it_is_open_is_asked_there(
+        self, chat: OpenChat, earlier: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gate, load = threading.Event(), Store.load
+
+        def load_late(self: Store, id: int) -> Any:
+            gate.wait(60)
+            return load(self, id)
+
+        monkeypatch.setattr(Store, "load", load_late)
+        async with chat(conversation=earlier) as person:
+            await person.send("Who are you?")
+            gate.set()
+            await person.answered(3)
+            assert [message.text for message in person.app.chat.history][4] == "Who are you?"
+
     async def test_the_start_says_that_text_is_unsent(self, chat: OpenChat, earlier: int) -> None:
         async with chat(size=(80, 40)) as person:
             await person.sees("unsent text is kept in 'Another day': Ctrl+L, then Enter opens it", "F1")
@@ -292,6 +310,18 @@ class TestList:
             await person.press("enter", "escape")
             await person.sees("Ask something")
 
+    async def test_opens_what_was_searched_however_fast(
+        self, chat: OpenChat, store: Store, earlier: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store.save(None, [user("A red circle")], 0, State())
+        async with chat() as person:
+            await person.press("ctrl+l")
+            await person.sees("Another day", "A red circle")
+            summaries = Store.summaries
+            monkeypatch.setattr(Store, "summaries", lambda *what: time.sleep(0.5) or summaries(*what))
+            await person.send("many")
+            await person.sees("Many things.")
+
     async def test_the_keys_move(self, chat: OpenChat, store: Store) -> None:
         for number in range(30):
             store.save(None, [user(f"question {number}")], 0, State())
@@ -314,8 +344,12 @@ class TestList:
             await person.press("ctrl+r")
             await person.sees("Enter renames")
             await person.type(" off")
+            # A search that ends late highlights another one.
+            store.save(None, [user("A red circle")], 0, State())
+            person.app.screen._search()
+            await person.sees("A red circle")
             await person.press("enter")
-            await person.sees("Another day off")
+            await person.sees("Another day off", "A red circle")
             assert store.load(earlier)[0].title == "Another day off"
             await person.press("ctrl+r", "ctrl+u", "enter")
             await person.sees("needs a title")
@@ -362,6 +396,11 @@ class TestList:
             await person.type(f"{tmp_path}/out.md")
             await person.press("enter")
             await person.sees("give another name")
+            await person.press("ctrl+e")
+            person.app.screen.query_one(Input).value = f"{tmp_path}/{'long' * 99}.md"
+            await person.press("enter")
+            box = person.app.screen.query_one(Vertical)
+            await person.until(lambda: "cannot be written" in str(box.border_subtitle), "the reason")
 
     async def test_forks(self, chat: OpenChat, store: Store, earlier: int) -> None:
         async with chat(size=(80, 50)) as person:
@@ -537,3 +576,6 @@ class TestGoingBack:
             await person.press("ctrl+u")
             await person.send("/edit 3")
             await person.sees("there is no question 3: there are 2")
+            composer(person).text = f"/edit {'9' * 5000}"
+            await person.press("enter")
+            await person.sees("is no number of a question: 1 is the first one")

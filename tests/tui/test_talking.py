@@ -118,6 +118,13 @@ class TestTurn:
             person.app.model.session = session
             assert not person.app.chat.history
 
+    async def test_a_stop_counts_before_the_model_has_begun(self, chat: OpenChat) -> None:
+        async with chat() as person:
+            person.app.chat.turns.ask("What are you?", ())
+            person.app.chat.action_stop()
+            await person.until(lambda: not person.app.chat.answering, "the turn to end")
+            assert not person.app.chat.history
+
     async def test_a_thought_is_folded_and_unfolds(self, chat: OpenChat, red_circle: Path) -> None:
         async with chat(size=(100, 50)) as person:
             await person.press("ctrl+t")
@@ -248,6 +255,9 @@ class TestKeys:
             assert person.app.screen.query_one(Composer).text == "/think"
             await person.press("down")
             assert not person.app.screen.query_one(Composer).text
+            await person.type("half a que")
+            await person.press("up", "down")
+            assert person.app.screen.query_one(Composer).text == "half a que"
 
     async def test_everything_is_there_at_40_by_12(self, chat: OpenChat, red_circle: Path) -> None:
         async with chat() as person:

@@ -35,7 +35,9 @@ class TestPastedFiles:
         paths = [folder / "one two.png", folder / "sound.wav"]
         assert pasted_files(" ".join(f"'{path}'" for path in paths)) == paths
 
-    @pytest.mark.parametrize("text", ["", "hello there", "/attach", "it's", "~nobody/x.png", "a\0b", "x" * 5000])
+    @pytest.mark.parametrize(
+        "text", ["", "hello there", "/attach", "it's", "~nobody/x.png", "a\0b", "x" * 5000, "file://[x"]
+    )
     def test_leaves_text_alone(self, text: str) -> None:
         assert pasted_files(text) == []
 
@@ -60,6 +62,13 @@ class TestCompletion:
     def test_of_a_folder_that_is_not_there(self, folder: Path) -> None:
         assert complete_path(f"{folder}/missing/x") == ""
         assert complete_path("~nobody-of-that-name/x") == ""
+
+    def test_of_what_is_no_address(self) -> None:
+        assert complete("/attach file://[x/y") == ""
+
+    def test_a_link_that_leads_to_itself_is_passed_over(self, folder: Path) -> None:
+        (folder / "pi").symlink_to("pi")
+        assert complete_path("pi", folder) == "ctures/"
 
 
 class TestCommands:
