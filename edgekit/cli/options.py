@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from edgekit import paths
+
 DrafterOption = Annotated[
     Path | None,
     typer.Option(help="The GGUF of the model's MTP drafter: used where it measures faster.", metavar="FILE"),
@@ -23,3 +25,10 @@ OnnxAdapterOption = Annotated[
     typer.Option("--adapter", help="Of a folder of ONNX files: switch this .onnx_adapter on.", metavar="FILE"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout and nothing else.")]
+
+_BUNDLED = {"demo": paths.demo_checkpoint(), "demo:french": paths.demo_adapter()}
+
+
+def bundled(folder: Path) -> Path:
+    """Return the bundled checkpoint or adapter where a folder is called as they are in chat and run."""
+    return folder if folder.exists() else _BUNDLED.get(str(folder), folder)
