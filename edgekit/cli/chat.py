@@ -198,6 +198,7 @@ def _talk(
 ) -> None:
     from edgekit.tui.app import ChatApp, saved_settings
     from edgekit.tui.attachment import read_attachment
+    from edgekit.tui.console import console_glyphs, on_linux_console
     from edgekit.tui.graphics import ask_terminal
 
     settings, graphics = saved_settings(), ask_terminal()
@@ -211,6 +212,7 @@ def _talk(
         opener=opener,
         settings=settings,
         graphics=graphics,
+        filters=[console_glyphs()] if on_linux_console() else [],
         advice=_advice,
         permission=permission,
         tool_timeout=limit,

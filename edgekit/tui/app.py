@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
 from textual.worker import WorkerFailed
@@ -23,6 +24,7 @@ from edgekit.tui.chat_screen import ChatScreen
 from edgekit.tui.clipboard import copy_through_tmux
 from edgekit.tui.commands import COMMANDS
 from edgekit.tui.composer import Composer
+from edgekit.tui.console import dark_theme
 from edgekit.tui.ending import on_ending
 from edgekit.tui.gauges import Gauges, read_gauges
 from edgekit.tui.graphics import BLOCKS, Graphics
@@ -60,6 +62,7 @@ class ChatApp(App[Exception]):
         opener: Callable[[str], OpenSession] | None = None,
         settings: Settings = Settings(),  # noqa: B008 - frozen
         graphics: Graphics = BLOCKS,
+        filters: Sequence[LineFilter] = (),
         gauges: Callable[[], Gauges] = read_gauges,
         advice: Callable[[], Sequence[str]] = tuple,
         permission: Permission | None = None,
@@ -72,6 +75,7 @@ class ChatApp(App[Exception]):
         self.model = Model(open_session, permission, tool_timeout)
         self._loader = Loading(self, self.model, name, opener)
         self._chosen = dict(settings.keys)
+        self._more_filters = filters
         self.choose_theme(settings.theme)
         self.chat = ChatScreen(
             self.model,
@@ -142,6 +146,10 @@ class ChatApp(App[Exception]):
                 yield SystemCommand(command.usage, command.help, partial(self.chat.begin_command, command))
         yield from super().get_system_commands(screen)
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Add those of this terminal to Textual's own."""
+        return [*super().get_line_filters(), *self._more_filters]
+
     def copy_to_clipboard(self, text: str) -> None:
         """Hand text to the terminal (OSC 52), and to tmux where it lies between."""
         super().copy_to_clipboard(text)
@@ -169,7 +177,7 @@ class ChatApp(App[Exception]):
 
     def action_switch_theme(self) -> None:
         """Change between dark and light."""
-        self.choose_theme("light" if self.current_theme.dark else "dark")
+        self.choose_theme("light" if self.current_theme.dark else dark_theme())
 
     def choose_theme(self, name: str) -> None:
         """Take a theme by name; EdgekitError where there is none."""
@@ -198,4 +206,4 @@ def theme_names() -> set[str]:
 
 def saved_settings() -> Settings:
     """Return what the person's own file says; FileError names a mistake in it."""
-    return read_settings(paths.settings_file(), BOUND, theme_names())
+    return read_settings(paths.settings_file(), BOUND, theme_names(), dark_theme())

@@ -17,25 +17,25 @@ from edgekit.tui.keys import check_keys
 class Settings:
     """The contents of chat.toml; everything has a default."""
 
-    # "dark", "light", or the name of a theme of Textual's.
+    # "dark", "light", "console", or the name of a theme of Textual's.
     theme: str = "dark"
     # Keys by action, several parted by commas.
     keys: dict[str, str] = field(default_factory=dict)
 
 
-def read_settings(path: Path, bindings: dict[str, Binding], themes: set[str]) -> Settings:
-    """Return what the file says, the defaults where it is absent; FileError names the mistake in one line."""
+def read_settings(path: Path, bindings: dict[str, Binding], themes: set[str], theme: str = Settings.theme) -> Settings:
+    """Return what the file says, `theme` where it names none; FileError names the mistake in one line."""
     if not path.exists():
-        return Settings()
+        return Settings(theme)
     content = read_toml(path)
     try:
-        return _settings(content, bindings, themes)
+        return _settings({"theme": theme, **content}, bindings, themes)
     except EdgekitError as problem:
         raise FileError(f"{path}: {problem}") from None
 
 
 def _settings(content: dict[str, Any], bindings: dict[str, Binding], themes: set[str]) -> Settings:
-    theme, keys = content.pop("theme", Settings.theme), content.pop("keys", {})
+    theme, keys = content.pop("theme"), content.pop("keys", {})
     if content:
         raise EdgekitError(f"there is no setting {next(iter(content))!r}: there are theme and [keys]")
     if not isinstance(theme, str) or theme not in themes:

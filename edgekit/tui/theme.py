@@ -1,4 +1,4 @@
-"""Two calm colour schemes, one for dark and one for light terminals."""
+"""Two calm colour schemes, one for dark and one for light terminals, and one for 16 colours."""
 
 from textual.theme import Theme
 
@@ -32,4 +32,20 @@ LIGHT = Theme(
     dark=False,
 )
 
-THEMES = {"dark": DARK, "light": LIGHT}
+# The colours of the Linux console themselves: calmer ones would all become grey there.
+CONSOLE = Theme(
+    name="edgekit-console",
+    primary="#55ffff",
+    secondary="#ff55ff",
+    accent="#55ff55",
+    warning="#ffff55",
+    error="#ff5555",
+    success="#55ff55",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#555555",
+    dark=True,
+)
+
+THEMES = {"dark": DARK, "light": LIGHT, "console": CONSOLE}
