@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -23,3 +24,16 @@ OnnxAdapterOption = Annotated[
     typer.Option("--adapter", help="Of a folder of ONNX files: switch this .onnx_adapter on.", metavar="FILE"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout and nothing else.")]
+
+
+def refuse_beside(invoked: typer.Context, option: str, meaningful: Collection[str]) -> None:
+    """Raise what names an option or argument of a command line that has no meaning beside an option of it.
+
+    `meaningful` are the names of the parameters that have one.
+    """
+    for parameter in invoked.command.params:
+        name = parameter.name or ""
+        source = invoked.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and name not in meaningful:
+            hint = parameter.opts[0] if parameter.opts[0].startswith("-") else name.upper()
+            raise typer.BadParameter(f"it has no meaning with {option}: leave it out", param_hint=hint)

@@ -19,6 +19,7 @@ from edgekit.cli.options import (
     OnnxAdapterOption,
     ProviderOption,
     QuantOption,
+    refuse_beside,
 )
 from edgekit.cli.task_options import (
     BoxesOption,
@@ -38,7 +39,7 @@ from edgekit.cli.tool_options import (
     opened_tools,
     permission_for,
 )
-from edgekit.cli.web import refuse_others, serve
+from edgekit.cli.web import serve
 from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def command(
 ) -> None:
     """Ask a model one question and print its answer."""
     if web:
-        refuse_others(invoked)
+        refuse_beside(invoked, "--web", ("model", "web", "port"))
         serve(model, port)
         return
     from edgekit.chat.json_schema import grammar, read_schema

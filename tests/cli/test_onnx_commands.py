@@ -100,6 +100,7 @@ def test_what_is_cut_short_is_found(name, size, said, edgekit, onnx_folder, tmp_
         (("run", "demo", "hi", "--quant", "q4"), "is no folder of ONNX files"),
         (("run", "FOLDER", "hi", "--json-schema", "SCHEMA"), "cannot be held to a JSON schema"),
         (("bench", "FOLDER"), "this takes a GGUF file"),
+        (("pick", "--model", "FOLDER", "--projector", "SCHEMA", "--no-measure"), "leave --projector out"),
     ],
 )
 def test_refusals(arguments, said, edgekit, onnx_folder, tmp_path):
