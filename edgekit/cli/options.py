@@ -6,6 +6,18 @@ from typing import Annotated
 
 import typer
 
+
+def _precision(name: str | None) -> str | None:
+    """Return a precision as folders spell it; whether a folder has it is asked later."""
+    if name is None:
+        return None
+    from edgekit.engine.onnx.folder import SUFFIXES
+
+    if name.lower() not in SUFFIXES:
+        raise typer.BadParameter(f"{name} is no precision of an ONNX graph: choose {', '.join(SUFFIXES)}")
+    return name.lower()
+
+
 DrafterOption = Annotated[
     Path | None,
     typer.Option(help="The GGUF of the model's MTP drafter: used where it measures faster.", metavar="FILE"),
@@ -13,7 +25,10 @@ DrafterOption = Annotated[
 ForceOption = Annotated[bool, typer.Option("--force", help="Run the model even where it does not fit into memory.")]
 QuantOption = Annotated[
     str | None,
-    typer.Option(help="Of a folder of ONNX files: fp32, fp16, int8, q4 or q4f16; the best that fits if left out."),
+    typer.Option(
+        help="Of a folder of ONNX files: fp32, fp16, int8, q8, q4 or q4f16; the best that fits if left out.",
+        callback=_precision,
+    ),
 ]
 ProviderOption = Annotated[
     str | None,

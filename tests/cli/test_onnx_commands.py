@@ -93,7 +93,7 @@ def test_what_is_cut_short_is_found(name, size, said, edgekit, onnx_folder, tmp_
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("run", "FOLDER", "hi", "--quant", "q9"), "has no q9: it has fp32, q4"),
+        (("run", "FOLDER", "hi", "--quant", "int8"), "has no int8: it has fp32, q4"),
         (("run", "FOLDER", "hi", "--provider", "abacus"), "no provider abacus: it has"),
         (("run", "FOLDER", "hi", "--projector", "mmproj.gguf"), "leave --projector out"),
         (("run", "FOLDER", "hi", "--context", 100_000), "was trained for at most 32768"),
@@ -110,6 +110,15 @@ def test_refusals(arguments, said, edgekit, onnx_folder, tmp_path):
     assert done.returncode == 1
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("run", "FOLDER"), ("chat", "FOLDER", "--plain"), ("convert", "CHECKPOINT")])
+def test_a_precision_that_there_is_nowhere_is_wrong_usage(command, edgekit, onnx_folder):
+    folders = {"FOLDER": onnx_folder, "CHECKPOINT": paths.demo_checkpoint()}
+    to = ("--to", "onnx", "--dry-run") if command[0] == "convert" else ()
+    done = edgekit(*(folders.get(one, one) for one in command), *to, "--quant", "q9")
+    assert done.returncode == 2
+    assert "q9 is no precision of an ONNX graph" in " ".join(done.stderr.split())
 
 
 @pytest.mark.usefixtures("onnx_folder")
