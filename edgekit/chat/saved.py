@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -42,6 +42,16 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class Shortened:
+    """From which conversation one goes on that was shortened to make room."""
+
+    id: int
+    # How many messages that one had, and how many of the shorter one stand for them.
+    messages: int
+    carried: int
+
+
+@dataclass(frozen=True)
 class State:
     """What changes between two finished turns."""
 
@@ -50,6 +60,7 @@ class State:
     draft: Draft = Draft()
     # Sent, not answered.
     asked: Draft = Draft()
+    shortened: Shortened | None = None
 
     @property
     def unsent(self) -> Draft:
@@ -72,6 +83,11 @@ class Saved:
     changed: float
     messages: tuple[Message, ...]
     state: State
+
+
+def without_unsent(state: State) -> State:
+    """Return a state whose question and draft went along into another conversation."""
+    return replace(state, draft=Draft(), asked=Draft())
 
 
 def state_name(id: int) -> str:
@@ -121,6 +137,7 @@ def state_as_json(state: State) -> dict[str, Any]:
     return {
         "settings": asdict(state.settings),
         **{name: {"text": one.text, "media": list(map(_medium_as_json, one.media))} for name, one in drafts.items()},
+        **({"shortened": asdict(state.shortened)} if state.shortened else {}),
     }
 
 
@@ -131,7 +148,8 @@ def state_from_json(value: dict[str, Any]) -> State:
     draft, asked = (
         Draft(value[name]["text"], tuple(map(_medium_from_json, value[name]["media"]))) for name in ("draft", "asked")
     )
-    return State(settings, draft, asked)
+    shortened = value.get("shortened")
+    return State(settings, draft, asked, Shortened(**shortened) if shortened else None)
 
 
 def _part_as_json(part: Part) -> dict[str, Any]:
