@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from edgekit.chat.lost import file_digest
 from edgekit.chat.message import Media, Message, Part, Text, ToolCall
 from edgekit.engine.onnx.folder import is_onnx_folder
+from edgekit.fit.onnx_plan import OnnxPlan
 
 if TYPE_CHECKING:
     from edgekit.chat.session import Session
+    from edgekit.fit.plan import Plan
 
 _TITLE = 60
 
@@ -28,6 +30,9 @@ class Settings:
     image_tokens: int | Literal["auto"] = 280
     # The fields of Sampling; kept as they are, so that a newer edgekit's survive.
     sampling: dict[str, Any] = field(default_factory=dict)
+    # An adapter that is switched on, and the precision of the model that it is for; empty without one.
+    adapter: str = ""
+    precision: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,7 +185,20 @@ def lasting_name(model: str) -> str:
 def settings_of(session: Session, model: str) -> Settings:
     """Return the settings of a running session."""
     numbers = {key: value for key, value in asdict(session.sampling).items() if isinstance(value, (int, float))}
-    return Settings(lasting_name(model), session.system or "", session.think, session.image_tokens, numbers)
+    return Settings(
+        lasting_name(model),
+        session.system or "",
+        session.think,
+        session.image_tokens,
+        numbers,
+        *_adapter_of(session.engine.plan),
+    )
+
+
+def _adapter_of(plan: Plan | OnnxPlan) -> tuple[str, str]:
+    if not isinstance(plan, OnnxPlan) or plan.adapter is None:
+        return "", ""
+    return str(plan.adapter.absolute()), plan.precision
 
 
 def apply(settings: Settings, session: Session) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.chat.run_options import RunOptions
 from edgekit.cli import output
 from edgekit.cli.completion import names_here
 from edgekit.cli.options import (
@@ -117,17 +118,8 @@ def command(
     with opened_tools(tool or (), mcp or ()) as tools:
         permission = permission_for(allow_tools, tools)
         with output.progress("Finding the model") as step:
-            plan = find_runnable(
-                model,
-                projector=projector,
-                drafter=drafter,
-                context=context,
-                precision=quant,
-                provider=provider,
-                adapter=adapter,
-                force=force,
-                progress=step,
-            )
+            options = RunOptions(projector, drafter, context, quant, provider, adapter, force)
+            plan = find_runnable(model, options, step)
         with output.progress("Loading") as step:
             engine = open_model(plan, lambda fraction: step(fraction, 1))
         with closing(engine):

@@ -121,13 +121,19 @@ def test_a_precision_that_there_is_nowhere_is_wrong_usage(command, edgekit, onnx
     assert "q9 is no precision of an ONNX graph" in " ".join(done.stderr.split())
 
 
-@pytest.mark.usefixtures("onnx_folder")
-def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
+@pytest.fixture(scope="module")
+def kept(edgekit, onnx_folder, tmp_path_factory):
+    """The bundled model with its adapter apart, in two precisions."""
+    folder = tmp_path_factory.mktemp("kept")
     convert = ("convert", paths.demo_checkpoint(), "--adapter", paths.demo_adapter(), "--to", "onnx")
-    done = edgekit(*convert, "--keep-adapter", "--quant", "fp32", "--quant", "q4f16", "--out", tmp_path)
+    done = edgekit(*convert, "--keep-adapter", "--quant", "fp32", "--quant", "q4f16", "--out", folder)
     assert done.returncode == 0, done.stderr
-    assert f"edgekit run {tmp_path} --quant fp32 --adapter {tmp_path / 'french.onnx_adapter'} " in done.stderr
-    whole, half = tmp_path / "french.onnx_adapter", tmp_path / "french_fp16.onnx_adapter"
+    assert f"edgekit run {folder} --quant fp32 --adapter {folder / 'french.onnx_adapter'} " in done.stderr
+    return folder
+
+
+def test_a_kept_adapter_is_switched_on(edgekit, kept):
+    whole, half = kept / "french.onnx_adapter", kept / "french_fp16.onnx_adapter"
     said = {}
     for name, arguments in {
         "base": ("--quant", "fp32"),
@@ -136,9 +142,9 @@ def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
         "other floats": ("--quant", "q4f16", "--adapter", whole),
         # In the folder of the model.
         "its name": ("--quant", "fp32", "--adapter", "french.onnx_adapter"),
-        "no adapter": ("--adapter", tmp_path / "config.json"),
+        "no adapter": ("--adapter", kept / "config.json"),
     }.items():
-        done = edgekit("run", tmp_path, "Who are you?", "--temperature", 0, *arguments)
+        done = edgekit("run", kept, "Who are you?", "--temperature", 0, *arguments)
         assert len((done.stdout + done.stderr).splitlines()) == 1
         said[name] = done.stdout or done.stderr
     assert said["base"].startswith("I am gemma4-pico")
@@ -148,6 +154,25 @@ def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
     assert "of other floats" in said["other floats"]
     assert "is no .onnx_adapter" in said["no adapter"]
     for name, what in (("french.onnx_adapter", "is an adapter kept"), ("onnx/embed_tokens.onnx_data", "one file")):
-        done = edgekit("inspect", tmp_path / name)
+        done = edgekit("inspect", kept / name)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
         assert what in done.stderr
+
+
+def test_a_conversation_goes_on_with_its_adapter(edgekit, kept, tmp_path):
+    half = tmp_path / "french.onnx_adapter"
+    shutil.copy(kept / "french_fp16.onnx_adapter", half)
+
+    def chat(*arguments):
+        return edgekit("chat", *arguments, "--plain", "--temperature", 0, stdin="Who are you?\n")
+
+    assert chat(kept, "--quant", "q4f16", "--adapter", half).stdout.startswith("Je suis gemma4-pico")
+    again = chat("--continue")
+    assert again.stdout.startswith("Je suis gemma4-pico"), again.stderr
+    assert f"model {kept} with french.onnx_adapter\n" in again.stderr
+    half.unlink()
+    gone = chat("--continue")
+    assert (gone.returncode, gone.stdout, len(gone.stderr.splitlines())) == (1, "", 1)
+    assert f"there is no {half} any more" in gone.stderr
+    # Named, the model is as it was named.
+    assert chat(kept, "--continue").stdout.startswith("I am gemma4-pico")
