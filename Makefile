@@ -7,7 +7,7 @@ TARGET ?= $(shell uname -m)
 NPM := .oracles/npm
 WEB := edgekit/web/vendor/pinned.txt
 
-.PHONY: demo test lint types layers check packages wheelhouse deb single-folder clean
+.PHONY: demo test lint types layers check packages test-packages wheelhouse deb single-folder clean
 
 demo: .venv/installed
 	$(BIN)/edgekit demo
@@ -62,6 +62,14 @@ packages: $(WEB)
 	$(MAKE) single-folder
 	$(MAKE) deb TARGET=x86_64
 	$(MAKE) deb TARGET=aarch64
+
+# Each in a clean Debian: installed without compiler or network, used, removed. Wants root, and Debian's own tools.
+test-packages: packages
+	packaging/test_wheelhouse.sh
+	packaging/test_processors.sh
+	packaging/test_deb.sh
+	packaging/test_single_folder.sh
+	packaging/test_arm64.sh
 
 wheelhouse:
 	$(PYTHON) packaging/wheelhouse.py --target $(TARGET)

@@ -28,7 +28,7 @@ def build(target: Target, out: Path) -> Path:
     run(sys.executable, "-m", "venv", work / "venv")
     python = work / "venv/bin/python"
     pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-    run(*pip, "--no-index", "--find-links", wheels[0].parent, "edgekit")
+    run(*pip, "--no-index", "--find-links", wheels[0].parent, "edgekit[all]")
     run(*pip, _PYINSTALLER)
     made = [python, "-m", "PyInstaller", "--log-level=WARN", "--noconfirm", f"--distpath={work}/dist"]
     # Out of this folder's sight: what is packed is the wheel, with its profiles in it, and not the checkout.

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Run the wheels for x86-64 on processors that this machine only emulates, and on its own: from one without AVX to the best.
 #
-# Usage: packaging/test_processors.sh WHEELHOUSE      Needs qemu-user-static and the Python that the wheels are for.
-set -euo pipefail
-wheels=$(realpath "$1")
+# Usage: packaging/test_processors.sh [WHEELHOUSE]      Needs qemu-user-static and the Python that the wheels are for.
+source "$(dirname "$0")/clean_root.sh"
+wheels=$(realpath "${1:-$(package 'wheelhouse-x86_64-py*')}")
 version=${wheels##*-py}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-"python$version" -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --no-index --find-links "$wheels" edgekit
-python=$(realpath "$work/venv/bin/python")
-cat >"$work/ask.py" <<'PYTHON'
+temp=$(mktemp -d)
+trap 'rm -rf "$temp"' EXIT
+"python$version" -m venv "$temp/venv"
+"$temp/venv/bin/pip" install --quiet --no-index --find-links "$wheels" edgekit
+python=$(realpath "$temp/venv/bin/python")
+cat >"$temp/ask.py" <<'PYTHON'
 import sys
 
 from edgekit.hardware.libraries import processor_library
@@ -24,14 +24,14 @@ from edgekit.cli.app import main
 main(["run", "demo", "Who are you?"])
 PYTHON
 # An emulated process would find its environment by the program that emulates it.
-packages=$("$work/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-ask() { PYTHONPATH=$packages XDG_CACHE_HOME=$work/cache "$@"; }
+packages=$("$temp/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+ask() { PYTHONPATH=$packages XDG_CACHE_HOME=$temp/cache "$@"; }
 
 for kind in "Nehalem sse42" "SandyBridge sandybridge" "Haswell haswell"; do
   read -r processor expected <<<"$kind"
   echo "== $processor, emulated"
   # numpy's OpenBLAS takes qemu's Nehalem for a Haswell, and runs AVX2 there.
-  OPENBLAS_CORETYPE=$processor ask qemu-x86_64-static -cpu "$processor" "$python" "$work/ask.py" "$expected" \
+  OPENBLAS_CORETYPE=$processor ask qemu-x86_64-static -cpu "$processor" "$python" "$temp/ask.py" "$expected" \
     2> >(grep -v "warning: TCG doesn't support requested feature" >&2)
 done
 echo "== This processor"
@@ -40,4 +40,4 @@ if grep -q avx512f /proc/cpuinfo; then
   echo "It has AVX-512"
   kinds=(skylakex cascadelake icelake zen4 sapphirerapids)
 fi
-ask "$python" "$work/ask.py" "${kinds[@]}"
+ask "$python" "$temp/ask.py" "${kinds[@]}"

@@ -3,7 +3,7 @@
 Usage: python packaging/wheelhouse.py [--target aarch64] [--out FOLDER]
 
 The wheels suit the Python that runs this. On the target:
-pip install --no-index --find-links wheelhouse-aarch64-py3.11 edgekit
+pip install --no-index --find-links wheelhouse-aarch64-py3.11 'edgekit[all]'
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def build(target: Target, out: Path) -> Path:
     tags = [f"--platform={tag}" for tag in target.platforms]
     lock = ROOT / "requirements.lock"
     download = ["download", "--only-binary=:all:", f"--python-version={PYTHON}", *tags, f"--constraint={lock}"]
-    run(*_PIP, *download, f"--find-links={compiled.parent}", f"--dest={folder}", own)
+    run(*_PIP, *download, f"--find-links={compiled.parent}", f"--dest={folder}", f"{own}[all]")
     return folder
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edgekit.cli import output
-from edgekit.cli.options import JsonOption
+from edgekit.cli.options import JsonOption, bundled
 
 
 class Format(str, Enum):
@@ -25,11 +25,12 @@ _ENDINGS = {Format.gguf: "-GGUF", Format.safetensors: "", Format.onnx: "-ONNX"}
 
 
 def command(
-    checkpoint: Annotated[Path, typer.Argument(help="The folder of a Gemma 4 checkpoint: config.json, safetensors.")],
+    checkpoint: Annotated[Path, typer.Argument(help="The folder of a Gemma 4 checkpoint; demo is the bundled one.")],
     adapter: Annotated[
         list[str] | None,
         typer.Option(
-            help="The folder of a PEFT LoRA adapter to merge, or DIR=0.5 for half of it; may be repeated.",
+            help="The folder of a PEFT LoRA adapter to merge, or DIR=0.5 for half of it; demo:french is a bundled one; "
+            "may be repeated.",
             metavar="DIR",
         ),
     ] = None,
@@ -114,6 +115,7 @@ def command(
     from edgekit.convert.job import ConvertJob, convert
     from edgekit.convert.preflight import tell_nobody
 
+    checkpoint = bundled(checkpoint)
     chosen = convert_options.choices(tensor_type or (), token_embedding_type, output_tensor_type, pure)
     if keep_adapter and (to != Format.onnx or not adapter):
         raise typer.BadParameter("only ONNX keeps an adapter: add --to onnx and --adapter", param_hint="--keep-adapter")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from edgekit.cli import output
+from edgekit.cli.options import bundled
 
 if TYPE_CHECKING:
     from edgekit.catalog.recipe import Choices
@@ -50,8 +51,8 @@ def _weighted(text: str) -> tuple[Path, float]:
     folder, sign, weight = text.rpartition("=")
     if sign and not Path(text).exists():
         with suppress(ValueError):
-            return Path(folder), float(weight)
-    return Path(text), 1.0
+            return bundled(Path(folder)), float(weight)
+    return bundled(Path(text)), 1.0
 
 
 def choices(tensor_type: Sequence[str], token_embedding: str | None, output_tensor: str | None, pure: bool) -> Choices:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgekit.cli.options import JsonOption
+from edgekit.cli.options import JsonOption, bundled
 
 
 def command(
@@ -24,6 +24,7 @@ def command(
     from edgekit.cli import inspect_view, output
     from edgekit.convert.inspection import comparable, compare, inspect, inspect_pair
 
+    path = bundled(path)
     if other is not None and comparable(path, other):
         with output.progress("Comparing") as step:
             comparison = compare(path, other, step)

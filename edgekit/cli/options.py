@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from edgekit import paths
+
 
 def _precision(name: str | None) -> str | None:
     """Return a precision as folders spell it; whether a folder has it is asked later."""
@@ -52,3 +54,11 @@ def refuse_beside(invoked: typer.Context, option: str, meaningful: Collection[st
         if source is not None and source.name == "COMMANDLINE" and name not in meaningful:
             hint = parameter.opts[0] if parameter.opts[0].startswith("-") else name.upper()
             raise typer.BadParameter(f"it has no meaning with {option}: leave it out", param_hint=hint)
+
+
+_BUNDLED = {"demo": paths.demo_checkpoint(), "demo:french": paths.demo_adapter()}
+
+
+def bundled(folder: Path) -> Path:
+    """Return the bundled checkpoint or adapter where a folder is called as they are in chat and run."""
+    return folder if folder.exists() else _BUNDLED.get(str(folder), folder)
