@@ -9,7 +9,8 @@ from dataclasses import replace as changed
 from edgekit.chat.lost import without_lost
 from edgekit.chat.message import Message
 from edgekit.chat.rows import Place
-from edgekit.chat.saved import Saved, Settings, State
+from edgekit.chat.saved import Saved, Settings, Shortened, State
+from edgekit.chat.shorten import carried
 from edgekit.chat.store import Store
 from edgekit.errors import EdgekitError
 
@@ -44,21 +45,25 @@ class Keeper:
         while same < min(len(history), len(self._stored)) and history[same] is self._stored[same]:
             same += 1
         if self._stored and not same and not replace:
-            self.begin(history, state, "continued")
+            self._begin(history, changed(state, shortened=self._shortened(history)), "continued")
         else:
-            self._write(history, same, state)
+            self._write(history, same, self._linked(state, same))
 
     def keep_state(self, state: State, durable: bool = True) -> None:
         """Save what changes between turns."""
+        state = self._linked(state, len(self._stored))
         if state != self._state:
             self._write(self._stored, len(self._stored), state, durable=durable)
 
     def fork(self, history: tuple[Message, ...], state: State) -> None:
         """Go on in a copy that holds `history`."""
-        self.begin(history, state, "fork")
+        self._begin(history, self._linked(state, len(history)), "fork")
 
-    def begin(self, history: tuple[Message, ...], state: State, what: str = "") -> None:
-        """Go on in a new conversation; nothing stays unsent in the one that is left."""
+    def begin(self, state: State) -> None:
+        """Begin another conversation; nothing stays unsent in the one that is left."""
+        self._begin((), state)
+
+    def _begin(self, history: tuple[Message, ...], state: State, what: str = "") -> None:
         left, title = self.place, self._title() if what else ""
         self.place = self.store.save(None, history, 0, state, title=f"{title} ({what})" if title else "")
         self._stored, self._state = history, state
@@ -73,6 +78,16 @@ class Keeper:
         for line in (line for _, lines in readable for line in lines):
             say(f"{line}: the model reads a note in its place")
         return changed(saved, messages=self._stored)
+
+    def _shortened(self, history: tuple[Message, ...]) -> Shortened | None:
+        if self.place is None:
+            return None
+        return Shortened(self.place.id, len(self._stored), carried(history, self._stored))
+
+    def _linked(self, state: State, same: int) -> State:
+        """Return a state with where the conversation goes on from, if its first `same` messages still say so."""
+        link = self._state.shortened
+        return changed(state, shortened=link if link and link.carried <= same else None)
 
     def _title(self) -> str:
         # Deleted by another process, it has none.

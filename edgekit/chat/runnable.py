@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgekit.chat.models import find_plan
 from edgekit.chat.onnx_fit import fit_folder
+from edgekit.chat.run_options import RunOptions
 from edgekit.convert.progress import Progress, silent
 from edgekit.engine.onnx.folder import check_folder, check_precision, is_onnx_folder
 from edgekit.engine.onnx.runtime import find_provider
@@ -16,33 +17,27 @@ from edgekit.fit.plan import Plan
 from edgekit.hardware.probe import probe
 
 
-def find_runnable(
-    name: str,
-    *,
-    projector: Path | None = None,
-    drafter: Path | None = None,
-    context: int | None = None,
-    precision: str | None = None,
-    provider: str | None = None,
-    adapter: Path | None = None,
-    force: bool = False,
-    progress: Progress = silent,
-) -> Plan | OnnxPlan:
+def find_runnable(name: str, options: RunOptions = RunOptions(), progress: Progress = silent) -> Plan | OnnxPlan:  # noqa: B008 - frozen
     """Return the plan for a folder of ONNX files, or for what `find_plan` knows.
 
-    `precision` and `provider` choose among what a folder holds and what onnxruntime can compute with; an `adapter` that
-    was kept apart is switched on. Raises what `find_plan` raises.
+    Raises what `find_plan` raises, and UnsupportedError for options of the other kind of model.
     """
     if is_onnx_folder(Path(name)):
-        if projector is not None:
+        if options.projector is not None:
             raise UnsupportedError(f"{name} is a folder of ONNX files with its encoders inside: leave --projector out")
-        if drafter is not None:
+        if options.drafter is not None:
             raise UnsupportedError(f"{name} is a folder of ONNX files, which take no drafter: leave --drafter out")
-        plan = _find_folder(Path(name), context, precision, provider, force=force)
-        return replace(plan, adapter=_find_adapter(Path(name), adapter))
-    if (precision, provider, adapter) != (None, None, None):
+        return replace(_find_folder(Path(name), options), adapter=_find_adapter(Path(name), options.adapter))
+    if (options.precision, options.provider, options.adapter) != (None, None, None):
         raise UnsupportedError(f"{name} is no folder of ONNX files: --quant, --provider and --adapter are for those")
-    return find_plan(name, projector=projector, drafter=drafter, context=context, force=force, progress=progress)
+    return find_plan(
+        name,
+        projector=options.projector,
+        drafter=options.drafter,
+        context=options.context,
+        force=options.force,
+        progress=progress,
+    )
 
 
 def _find_adapter(folder: Path, adapter: Path | None) -> Path | None:
@@ -52,13 +47,12 @@ def _find_adapter(folder: Path, adapter: Path | None) -> Path | None:
     return folder / adapter
 
 
-def _find_folder(
-    path: Path, context: int | None, precision: str | None, provider: str | None, *, force: bool
-) -> OnnxPlan:
+def _find_folder(path: Path, options: RunOptions) -> OnnxPlan:
     folder = check_folder(path)
-    wanted = check_precision(folder, precision) if precision else None
-    best = fit_folder(folder, probe(), context=context, precision=wanted, provider=find_provider(provider))
-    if not (best.fits or force):
+    wanted = check_precision(folder, options.precision) if options.precision else None
+    provider = find_provider(options.provider)
+    best = fit_folder(folder, probe(), context=options.context, precision=wanted, provider=provider)
+    if not (best.fits or options.force):
         why = best.reason.rstrip(".")
         raise DoesNotFitError(
             f"{path} does not fit into memory: it {why[0].lower()}{why[1:]}; "

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.chat.lost import file_digest
 from edgekit.chat.message import Media, Message, Part, Text, ToolCall
 from edgekit.engine.onnx.folder import is_onnx_folder
+from edgekit.fit.onnx_plan import OnnxPlan
 
 if TYPE_CHECKING:
     from edgekit.chat.session import Session
+    from edgekit.fit.plan import Plan
 
 _TITLE = 60
 
@@ -28,6 +30,9 @@ class Settings:
     image_tokens: int | Literal["auto"] = 280
     # The fields of Sampling; kept as they are, so that a newer edgekit's survive.
     sampling: dict[str, Any] = field(default_factory=dict)
+    # An adapter that is switched on, and the precision of the model that it is for; empty without one.
+    adapter: str = ""
+    precision: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,16 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class Shortened:
+    """From which conversation one goes on that was shortened to make room."""
+
+    id: int
+    # How many messages that one had, and how many of the shorter one stand for them.
+    messages: int
+    carried: int
+
+
+@dataclass(frozen=True)
 class State:
     """What changes between two finished turns."""
 
@@ -50,6 +65,7 @@ class State:
     draft: Draft = Draft()
     # Sent, not answered.
     asked: Draft = Draft()
+    shortened: Shortened | None = None
 
     @property
     def unsent(self) -> Draft:
@@ -72,6 +88,11 @@ class Saved:
     changed: float
     messages: tuple[Message, ...]
     state: State
+
+
+def without_unsent(state: State) -> State:
+    """Return a state whose question and draft went along into another conversation."""
+    return replace(state, draft=Draft(), asked=Draft())
 
 
 def state_name(id: int) -> str:
@@ -121,6 +142,7 @@ def state_as_json(state: State) -> dict[str, Any]:
     return {
         "settings": asdict(state.settings),
         **{name: {"text": one.text, "media": list(map(_medium_as_json, one.media))} for name, one in drafts.items()},
+        **({"shortened": asdict(state.shortened)} if state.shortened else {}),
     }
 
 
@@ -131,7 +153,8 @@ def state_from_json(value: dict[str, Any]) -> State:
     draft, asked = (
         Draft(value[name]["text"], tuple(map(_medium_from_json, value[name]["media"]))) for name in ("draft", "asked")
     )
-    return State(settings, draft, asked)
+    shortened = value.get("shortened")
+    return State(settings, draft, asked, Shortened(**shortened) if shortened else None)
 
 
 def _part_as_json(part: Part) -> dict[str, Any]:
@@ -162,7 +185,20 @@ def lasting_name(model: str) -> str:
 def settings_of(session: Session, model: str) -> Settings:
     """Return the settings of a running session."""
     numbers = {key: value for key, value in asdict(session.sampling).items() if isinstance(value, (int, float))}
-    return Settings(lasting_name(model), session.system or "", session.think, session.image_tokens, numbers)
+    return Settings(
+        lasting_name(model),
+        session.system or "",
+        session.think,
+        session.image_tokens,
+        numbers,
+        *_adapter_of(session.engine.plan),
+    )
+
+
+def _adapter_of(plan: Plan | OnnxPlan) -> tuple[str, str]:
+    if not isinstance(plan, OnnxPlan) or plan.adapter is None:
+        return "", ""
+    return str(plan.adapter.absolute()), plan.precision
 
 
 def apply(settings: Settings, session: Session) -> None:

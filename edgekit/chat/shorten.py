@@ -48,3 +48,16 @@ def summary_request(history: Sequence[Message]) -> list[Message]:
 def summarised(summary: str) -> list[Message]:
     """Return the history that begins with a summary: as it was asked for and given, so that roles alternate."""
     return [user(SUMMARY_REQUEST), Message("assistant", (Text(summary),))]
+
+
+def carried(history: Sequence[Message], before: Sequence[Message]) -> int:
+    """Return how many messages at the beginning of a shortened history stand for those that were there before."""
+    if history and history[0].text == SUMMARY_REQUEST:
+        return len(summarised(""))
+    known = set(map(id, before))
+    return next((at for at, message in enumerate(history) if id(message) not in known), len(history))
+
+
+def without_request(history: Sequence[Message]) -> tuple[Message, ...]:
+    """Return a history without edgekit's own request for a summary at its beginning."""
+    return tuple(history[1:] if history and history[0].text == SUMMARY_REQUEST else history)

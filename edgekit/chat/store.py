@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from edgekit import paths
@@ -11,8 +13,9 @@ from edgekit.chat import rows
 from edgekit.chat.database import Database
 from edgekit.chat.message import Message
 from edgekit.chat.rows import Place, Summary
-from edgekit.chat.saved import Saved, State, state_name, title_of
+from edgekit.chat.saved import Saved, State, state_name, title_of, without_unsent
 from edgekit.chat.search import Query, forget, indexed
+from edgekit.chat.shorten import without_request
 from edgekit.engine import saved_state
 from edgekit.errors import EdgekitError, FileError
 
@@ -73,7 +76,7 @@ class Store:
             if found and not found[0].messages:
                 db.execute("DELETE FROM conversation WHERE id = ?", (place.id,))
             elif found and found[0].state.unsent:
-                rows.write(db, place.id, len(found[0].messages), (), State(found[0].state.settings), "")
+                rows.write(db, place.id, len(found[0].messages), (), without_unsent(found[0].state), "")
 
         self._database.write(work)
 
@@ -84,6 +87,18 @@ class Store:
         if found is None:
             raise _missing(id)
         return found
+
+    def whole(self, id: int) -> Saved:
+        """Return a conversation as it was held: with what it was shortened by, where that was not deleted.
+
+        FileError where there is none of this number.
+        """
+        saved, _ = self.load(id)
+        messages, before = saved.messages, saved.state.shortened
+        while before is not None and (earlier := self._database.read(partial(rows.load, id=before.id))):
+            messages = (*earlier[0].messages[: before.messages], *messages[before.carried :])
+            before = earlier[0].state.shortened
+        return replace(saved, messages=without_request(messages))
 
     def summaries(self, search: str = "") -> list[Summary]:
         """Return the conversations that hold every word of `search`, the last changed first."""

@@ -12,7 +12,7 @@ UPGRADES = (
             -- Unix seconds.
             created REAL NOT NULL,
             changed REAL NOT NULL,
-            -- JSON: settings, what is typed and not sent, what is sent and not answered.
+            -- JSON: settings, what is typed and not sent, what is sent and not answered, what it was shortened from.
             state TEXT NOT NULL DEFAULT '',
             -- Whether there is something that was not sent or not answered.
             unsent INTEGER NOT NULL DEFAULT 0

@@ -28,6 +28,7 @@ from edgekit.cli import (
     pull,
     run,
 )
+from edgekit.cli.streams import open_streams
 from edgekit.errors import EdgekitError
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -66,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 could not, 2 wrong usage."""
     # Starting makes many objects and no garbage: looking for some takes a tenth of the time of `edgekit pick`.
     gc.set_threshold(50_000)
-    _open_streams()
+    open_streams()
     is_process = arguments is None
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("EDGEKIT_DEBUG"))
@@ -84,13 +85,6 @@ def main(arguments: list[str] | None = None) -> None:
         if is_process:
             # While it leaves, Python would answer Ctrl+C with a traceback.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _open_streams() -> None:
-    # Started with a stream closed, Python has None there; the next file opened would take its place and our output.
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _explain(problem: Exception) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgekit import paths
-from edgekit.cli import output
+from edgekit.chat.run_options import RunOptions
+from edgekit.cli import chat_start, output
 from edgekit.cli.completion import names_here
 from edgekit.cli.offer import offer_download
 from edgekit.cli.options import DrafterOption, ForceOption, OnnxAdapterOption, ProviderOption, QuantOption
@@ -29,13 +29,8 @@ from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
     from edgekit.chat.permission import Permission
-    from edgekit.chat.saved import Saved
-    from edgekit.chat.session import Session
     from edgekit.chat.tools import Tool
-    from edgekit.engine.loaded_model import LoadedModel
-    from edgekit.tui.model import OnProgress, OpenSession
-
-_DEMO = "demo"
+    from edgekit.cli.chat_start import Start
 
 
 def command(
@@ -71,138 +66,52 @@ def command(
     plain: Annotated[bool, typer.Option("--plain", help="Line by line, for pipes and screen readers.")] = False,
 ) -> None:
     """Talk with a model: text, pictures and sound, in this terminal."""
-    saved = _saved(last, conversation)
-    asked = model or (saved.state.settings.model if saved else "") or _DEMO
+    begun = chat_start.begin(
+        model,
+        chat_start.saved_conversation(last, conversation),
+        RunOptions(projector, drafter, context, quant, provider, adapter, force),
+        chat_start.Manner(system, think, temperature),
+    )
     if not plain and not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         raise EdgekitError(
             "`edgekit chat` needs a terminal on stdin, stdout and stderr: "
             "use `edgekit run MODEL PROMPT` in pipes and scripts, or `edgekit chat --plain`"
         )
 
-    offer_download(asked)
-
-    def opener(name: str) -> OpenSession:
-        def open_session(report: OnProgress) -> Session:
-            from edgekit.chat.runnable import find_runnable
-            from edgekit.engine.open_model import open_model
-
-            # What was chosen for the first model says nothing of another one.
-            chosen = (projector, drafter, quant, provider, adapter) if name == asked else (None,) * 5
-            plan = find_runnable(
-                name,
-                projector=chosen[0],
-                drafter=chosen[1],
-                context=context,
-                precision=chosen[2],
-                provider=chosen[3],
-                adapter=chosen[4],
-                force=force,
-                progress=report,
-            )
-            engine = open_model(plan, lambda share: report(share, 1))
-            return _session(engine, tools, saved, system, think, temperature)
-
-        return open_session
-
+    offer_download(begun.model)
     media = [*(image or ()), *(audio or ())]
     with opened_tools(tool or (), mcp or ()) as tools:
         permission = permission_for(allow_tools, tools, asks=True if not plain else None)
-        if plain:
-            if saved:
-                output.tell(_goes_on(saved, asked))
-            _talk_plainly(asked, opener(asked), media, permission, tool_timeout, saved.id if saved else None)
-        else:
-            _talk(asked, opener, media, permission, tool_timeout, saved.id if saved else None)
+        talk = _talk_plainly if plain else _talk
+        talk(begun, tools, media, permission, tool_timeout)
 
 
-def _saved(last: bool, id: int | None) -> Saved | None:
-    if last and id is not None:
-        raise typer.BadParameter("say one of them, or the other", param_hint="--continue, --conversation")
-    if not last and id is None:
-        return None
-    from edgekit.chat.store import Store
-
-    store = Store(say=output.hint)
-    if id is None:
-        latest = store.latest()
-        if latest is None:
-            raise EdgekitError("there is no conversation to go on with: `edgekit chat` begins one")
-        id = latest.id
-    saved, _ = store.load(id)
-    store.close()
-    return saved
-
-
-def _goes_on(saved: Saved, model: str) -> str:
-    """Return the line that says which conversation goes on, and with which model."""
-    from edgekit.chat.saved import lasting_name, title_of
-
-    former, now = saved.state.settings.model, lasting_name(model)
-    title = saved.title or title_of(saved.messages, saved.state.unsent)
-    instead = f", not {former} as before" if former and former != now else ""
-    return output.plain(f"going on with conversation {saved.id} ({title}), model {now}{instead}")
-
-
-def _session(
-    engine: LoadedModel,
-    tools: Sequence[Tool],
-    saved: Saved | None,
-    system: str | None,
-    think: bool,
-    temperature: float | None,
-) -> Session:
-    """Return a session with the saved conversation's settings; those of the command line come before them."""
-    from edgekit.chat.saved import apply
-    from edgekit.chat.session import Session
-
-    session = Session(engine, tools=tools)
-    if saved is not None:
-        apply(saved.state.settings, session)
-    if system is not None:
-        session.system = system
-    if temperature is not None:
-        session.sampling = replace(session.sampling, temperature=temperature)
-    session.think = session.think or think
-    return session
-
-
-def _talk_plainly(
-    model: str,
-    open_session: OpenSession,
-    media: list[Path],
-    permission: Permission,
-    limit: float,
-    conversation: int | None,
-) -> None:
+def _talk_plainly(begun: Start, tools: Sequence[Tool], media: list[Path], permission: Permission, limit: float) -> None:
     from edgekit.cli.plain_chat import PlainChat
     from edgekit.cli.plain_saving import PlainSaving
     from edgekit.tui.attachment import read_attachment
 
+    if begun.saved:
+        output.tell(begun.going_on)
     attachments = [read_attachment(path) for path in media]
-    session = open_session(lambda done, total, text="": None)
+    session = begun.opener(tools)(begun.model)(lambda done, total, text="": None)
     with closing(session.engine):
-        saving = PlainSaving(session, model)
-        history = saving.open(conversation) if conversation is not None else ()
+        saving = PlainSaving(session, begun.model)
+        history = saving.open(begun.saved.id) if begun.saved else ()
         well = PlainChat(session, saving, attachments, permission, limit, history).run()
     if not well:
         raise typer.Exit(1)
 
 
-def _talk(
-    model: str,
-    opener: Callable[[str], OpenSession],
-    media: list[Path],
-    permission: Permission,
-    limit: float,
-    conversation: int | None,
-) -> None:
+def _talk(begun: Start, tools: Sequence[Tool], media: list[Path], permission: Permission, limit: float) -> None:
     from edgekit.tui.app import ChatApp, saved_settings
     from edgekit.tui.attachment import read_attachment
     from edgekit.tui.console import console_glyphs, on_linux_console
     from edgekit.tui.graphics import ask_terminal
 
     settings, graphics = saved_settings(), ask_terminal()
-    toy = model.partition(":")[0] == _DEMO
+    model, opener = begun.model, begun.opener(tools)
+    toy = model.partition(":")[0] == chat_start.DEMO
     app = ChatApp(
         opener(model),
         name=model,
@@ -216,7 +125,7 @@ def _talk(
         advice=_advice,
         permission=permission,
         tool_timeout=limit,
-        conversation=conversation,
+        conversation=begun.saved.id if begun.saved else None,
     )
     problem = app.run()
     if app.model.running:

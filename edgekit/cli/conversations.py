@@ -57,7 +57,7 @@ def show(id: _Id, thinking: _Thinking = False, as_json: JsonOption = False) -> N
     from edgekit.chat.export import as_markdown
     from edgekit.tui.printable import printable
 
-    saved, _ = _store().load(id)
+    saved = _store().whole(id)
     if as_json:
         output.json_object(in_json(saved, thinking=thinking))
     else:
@@ -74,7 +74,7 @@ def export(
     """Write a conversation into a file."""
     from edgekit.chat.export import export as write
 
-    write(_store().load(id)[0], file, thinking=thinking)
+    write(_store().whole(id), file, thinking=thinking)
     output.hint(f"Wrote {file}.")
 
 

@@ -1,37 +1,68 @@
-"""`edgekit pick --model`: what one file on disk takes here, and how to run it."""
+"""`edgekit pick --model` on a GGUF file."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import Any
 
-from rich.text import Text
-
-from edgekit.cli import machine_view, memory_view, output
+from edgekit.chat.models import projector_beside
+from edgekit.cli import output
+from edgekit.cli.judged import Judged
 from edgekit.cli.pick_json import speed
 from edgekit.engine.check import check_context, check_model, check_projector, trained_context
 from edgekit.engine.file_fit import fit_file
+from edgekit.errors import UnsupportedError
 from edgekit.fit.file_pick import FilePick
 from edgekit.fit.needs import CONTEXTS, Needs
-from edgekit.fit.plan import Plan
+from edgekit.fit.recognized import modalities
 from edgekit.gguf_header import Header
 from edgekit.hardware.machine import Machine
 
 
-def show_file(
-    model: Path, projector: Path | None, machine: Machine, needs: Needs, *, explain: bool, json: bool
-) -> None:
-    """Print whether a file fits a machine and with which settings; FileError where it is damaged or no model."""
+def judge_file(model: Path, projector: Path | None, machine: Machine, needs: Needs) -> Judged:
+    """Return whether a file fits a machine and with which settings, with the projector beside it as in the chat.
+
+    Raises FileError where it is damaged or no model, UnsupportedError where it cannot take in what is needed.
+    """
     header = check_model(model)
-    beside = check_projector(projector, header) if projector else None
+    beside = _projector(projector, header, needs)
     if needs.context:
         check_context(header, needs.context)
     found = fit_file(header, beside, machine, _within(needs, header))
-    if json:
-        output.json_object(_as_json(found, machine))
-    else:
-        _show(found, machine, explain=explain)
+    load, settings = found.load, found.settings
+    quantization = load.file.quantization if load else None
+    facts = {
+        "variant": load.variant.name if load else None,
+        "architecture": header.text("general.architecture"),
+        "file": header.path,
+        "bytes": header.bytes,
+        "projector": beside.path if beside else None,
+        "cache_type": settings.cache_type_k,
+        "placement": found.placement,
+        "gpu_layers": settings.gpu_layers,
+        "repack": settings.repack,
+        "decode_tokens_per_second": speed(found.decode),
+        "prefill_tokens_per_second": speed(found.prefill),
+    }
+    return Judged(
+        found,
+        header.path.name,
+        quantization,
+        _description(found),
+        "edgekit's formulas on the file's header" if load else "llama.cpp's own dry run of the file",
+        (str(header.path), *(("--projector", str(projector)) if projector else ())),
+        settings.context,
+        facts,
+        _speed(found),
+    )
+
+
+def _projector(named: Path | None, header: Header, needs: Needs) -> Header | None:
+    path = named or projector_beside(header)
+    found = check_projector(path, header) if path else None
+    if missing := [kind for kind in needs.modalities if kind not in modalities(found)]:
+        alone = f"{path.name} takes no {missing[0]}" if path else "without a projector it takes text only"
+        raise UnsupportedError(f"{header.path.name} is not for {missing[0]}: {alone}; name another with --projector")
+    return found
 
 
 def _within(needs: Needs, header: Header) -> Needs:
@@ -39,24 +70,6 @@ def _within(needs: Needs, header: Header) -> Needs:
     trained = trained_context(header)
     small = needs.context is None and trained and trained < min(CONTEXTS)
     return Needs(trained, needs.modalities, needs.prefer) if small else needs
-
-
-def _show(found: FilePick, machine: Machine, *, explain: bool) -> None:
-    output.show(machine_view.summary(machine))
-    output.show("")
-    output.show(Text.assemble((found.header.path.name, "bold"), f"  {_description(found)}"))
-    colour = "green" if found.fits else "bold red"
-    output.show(Text.assemble(("yes  " if found.fits else "no  ", colour), found.reason))
-    if found.decode:
-        low, high = found.decode.low, found.decode.high
-        output.show(Text(f"{low:.0f} to {high:.0f} tokens/s: {found.decode.basis}.", style="dim"))
-    output.show(Text(f"Memory: {_basis(found)}.", style="dim"))
-    if explain:
-        output.show("")
-        output.show(memory_view.table(found.memory))
-    if found.fits:
-        output.show("")
-        output.show(Text(f"  {_next_command(found)}"), whole_lines=True)
 
 
 def _description(found: FilePick) -> str:
@@ -68,39 +81,6 @@ def _description(found: FilePick) -> str:
     return ", ".join([*parts, f"KV cache {settings.cache_type_k}", *(["repacked"] if settings.repack else [])])
 
 
-def _basis(found: FilePick) -> str:
-    return "edgekit's formulas on the file's header" if found.load else "llama.cpp's own dry run of the file"
-
-
-def _next_command(found: FilePick) -> str:
-    words = ["edgekit", "chat", str(found.header.path)]
-    if found.projector:
-        words += ["--projector", str(found.projector.path)]
-    if found.settings.context != Plan.context:
-        words += ["--context", str(found.settings.context)]
-    return shlex.join(words)
-
-
-def _as_json(found: FilePick, machine: Machine) -> dict[str, Any]:
-    load, settings = found.load, found.settings
-    candidate = {
-        "variant": load.variant.name if load else None,
-        "architecture": found.header.text("general.architecture"),
-        "quantization": load.file.quantization if load else None,
-        "file": found.header.path,
-        "bytes": found.header.bytes,
-        "projector": found.projector.path if found.projector else None,
-        "context": settings.context,
-        "cache_type": settings.cache_type_k,
-        "placement": found.placement,
-        "gpu_layers": settings.gpu_layers,
-        "repack": settings.repack,
-        "fits": found.fits,
-        "shortfall": max(0, found.shortfall),
-        "memory": {**memory_view.as_json(found.memory, found.limits), "basis": _basis(found)},
-        "decode_tokens_per_second": speed(found.decode),
-        "prefill_tokens_per_second": speed(found.prefill),
-        "reason": found.reason,
-        "next_command": _next_command(found) if found.fits else None,
-    }
-    return {"machine": machine, "recommendation": candidate if found.fits else None, "candidates": [candidate]}
+def _speed(found: FilePick) -> str:
+    decode = found.decode
+    return f"{decode.low:.0f} to {decode.high:.0f} tokens/s: {decode.basis}." if decode else ""

@@ -1,68 +1,46 @@
-"""`edgekit pick --model` on a folder of ONNX files: what it takes here, and in which precision to run it."""
+"""`edgekit pick --model` on a folder of ONNX files."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import Any
 
-from rich.text import Text
-
-from edgekit.chat.onnx_fit import OnnxPick, fit_folder
-from edgekit.cli import machine_view, memory_view, output
+from edgekit.chat.onnx_fit import fit_folder
+from edgekit.cli import output
+from edgekit.cli.judged import Judged
 from edgekit.engine.onnx.damage import check_whole
 from edgekit.engine.onnx.folder import check_folder
+from edgekit.errors import UnsupportedError
 from edgekit.fit.needs import Needs
-from edgekit.fit.plan import Plan
 from edgekit.hardware.machine import Machine
 
 
-def show_folder(path: Path, machine: Machine, needs: Needs, *, explain: bool, json: bool) -> None:
-    """Print whether a folder fits a machine and in which precision; FileError where it is damaged or no model."""
+def judge_folder(path: Path, projector: Path | None, machine: Machine, needs: Needs) -> Judged:
+    """Return whether a folder fits a machine and in which precision.
+
+    Raises FileError where it is damaged or no model, UnsupportedError where it cannot take in what is needed.
+    """
+    if projector is not None:
+        raise UnsupportedError(f"{path} is a folder of ONNX files with its encoders inside: leave --projector out")
     folder = check_folder(path)
     check_whole(folder)
+    takes = {"text"} | ({"image", "video"} if folder.has_vision else set()) | ({"audio"} if folder.has_audio else set())
+    if missing := [kind for kind in needs.modalities if kind not in takes]:
+        raise UnsupportedError(f"{path} is not for {missing[0]}: it was converted without that encoder")
     found = fit_folder(folder, machine, context=needs.context)
-    if json:
-        output.json_object(_as_json(found, machine))
-    else:
-        _show(found, machine, explain=explain)
-
-
-def _show(found: OnnxPick, machine: Machine, *, explain: bool) -> None:
-    output.show(machine_view.summary(machine))
-    output.show("")
-    size = output.size(found.folder.bytes(found.plan.precision))
-    output.show(Text.assemble((found.plan.model.name, "bold"), f"  ONNX {found.plan.precision}, {size}, main memory"))
-    colour = "green" if found.fits else "bold red"
-    output.show(Text.assemble(("yes  " if found.fits else "no  ", colour), found.reason))
-    output.show(Text("Memory: edgekit's formulas on the folder's config and file sizes.", style="dim"))
-    if explain:
-        output.show("")
-        output.show(memory_view.table(found.memory))
-    if found.fits:
-        output.show("")
-        output.show(Text(f"  {_next_command(found)}"), whole_lines=True)
-
-
-def _next_command(found: OnnxPick) -> str:
-    words = ["edgekit", "chat", str(found.plan.model), "--quant", found.plan.precision]
-    if found.plan.context != Plan.context:
-        words += ["--context", str(found.plan.context)]
-    return shlex.join(words)
-
-
-def _as_json(found: OnnxPick, machine: Machine) -> dict[str, Any]:
-    candidate = {
-        "architecture": found.folder.config.get("model_type"),
-        "quantization": found.plan.precision,
+    precision = found.plan.precision
+    facts = {
+        "architecture": folder.config.get("model_type"),
         "file": found.plan.model,
-        "bytes": found.folder.bytes(found.plan.precision),
-        "context": found.plan.context,
+        "bytes": folder.bytes(precision),
         "placement": "cpu",
-        "fits": found.fits,
-        "shortfall": max(0, found.shortfall),
-        "memory": memory_view.as_json(found.memory, found.limits),
-        "reason": found.reason,
-        "next_command": _next_command(found) if found.fits else None,
     }
-    return {"machine": machine, "recommendation": candidate if found.fits else None, "candidates": [candidate]}
+    return Judged(
+        found,
+        found.plan.model.name,
+        precision,
+        f"ONNX {precision}, {output.size(folder.bytes(precision))}, main memory",
+        "edgekit's formulas on the folder's config and file sizes",
+        (str(found.plan.model), "--quant", precision),
+        found.plan.context,
+        facts,
+    )

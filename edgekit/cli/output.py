@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from edgekit.cli.streams import has_every_letter
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -131,10 +133,12 @@ def error(text: str) -> None:
 
 def json_object(value: object) -> None:
     """Print one JSON object to stdout, dataclasses and paths included; a number that JSON does not have is null."""
+    # A stream without such letters would take others, and a program would read those.
+    escaped = not has_every_letter(sys.stdout.encoding or "utf-8")
     try:
-        text = json.dumps(value, default=_plain, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, default=_plain, indent=2, ensure_ascii=escaped, allow_nan=False)
     except ValueError:
-        text = json.dumps(_finite(value), default=_plain, indent=2, ensure_ascii=False)
+        text = json.dumps(_finite(value), default=_plain, indent=2, ensure_ascii=escaped)
     # A text of a damaged file may hold halves of letters, which no encoding has.
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli import output
-from edgekit.cli.options import JsonOption
+from edgekit.cli.options import JsonOption, refuse_beside
 
 if TYPE_CHECKING:
+    from edgekit.fit.needs import Needs
     from edgekit.hardware.machine import Machine
 
 
@@ -32,6 +33,10 @@ class Preference(str, Enum):
     speed = "speed"
 
 
+# What says something where there is nothing to choose.
+_OF_ONE_MODEL = ("model", "projector", "context", "modality", "profile", "explain", "measure", "json")
+
+
 class Policy(str, Enum):
     """Who chooses: edgekit's estimate or the published table."""
 
@@ -40,6 +45,7 @@ class Policy(str, Enum):
 
 
 def command(
+    invoked: typer.Context,
     profile: Annotated[
         str | None, typer.Option(help="Pick for a machine described in profiles/ or in a TOML file.", metavar="NAME")
     ] = None,
@@ -69,27 +75,35 @@ def command(
     from edgekit.hardware.profile import read_profile
 
     if profiles:
+        refuse_beside(invoked, "--profiles", ("profiles", "json"))
         pick_view.show_profiles(json=json)
         return
-    machine = read_profile(profile) if profile is not None else this_machine(measure=measure)
-    asked = tuple(dict.fromkeys(["text", *(one.value for one in modality or [])]))
     if projector and not model:
         raise typer.BadParameter("a projector belongs to a --model", param_hint="--projector")
     if model:
-        from edgekit.cli import file_view, folder_view
-        from edgekit.engine.onnx.folder import is_onnx_folder
-
-        if is_onnx_folder(model) and projector is None:
-            wanted = Needs(context, asked, prefer.value)
-            folder_view.show_folder(model, machine, wanted, explain=explain, json=json)
-            return
-        file_view.show_file(model, projector, machine, Needs(context, asked, prefer.value), explain=explain, json=json)
+        refuse_beside(invoked, "--model", _OF_ONE_MODEL)
+    machine = read_profile(profile) if profile is not None else this_machine(measure=measure)
+    needs = Needs(context, tuple(dict.fromkeys(["text", *(one.value for one in modality or [])])), prefer.value)
+    if model:
+        _judge(model, projector, machine, needs, explain=explain, json=json)
         return
-    found = pick(machine, Needs(context, asked, prefer.value), by_guide=policy is Policy.guide)
+    found = pick(machine, needs, by_guide=policy is Policy.guide)
     if json:
         pick_view.print_json(found)
     else:
         pick_view.show(found, every=every, explain=explain)
+
+
+def _judge(model: Path, projector: Path | None, machine: Machine, needs: Needs, *, explain: bool, json: bool) -> None:
+    from edgekit.cli import file_view, folder_view, judged
+    from edgekit.engine.onnx.folder import is_onnx_folder
+
+    judge = folder_view.judge_folder if is_onnx_folder(model) else file_view.judge_file
+    found = judge(model, projector, machine, needs)
+    if json:
+        output.json_object(judged.as_json(found, machine))
+    else:
+        judged.show(found, machine, explain=explain)
 
 
 def this_machine(*, measure: bool) -> Machine:

@@ -26,6 +26,7 @@ from edgekit.tui.pasted import as_path, pasted_files
 from edgekit.tui.printable import printable
 
 PROMPT = "> "
+_HOW_IT_ENDS = "\nCtrl+D ends"
 
 
 class PlainChat:
@@ -73,6 +74,9 @@ class PlainChat:
         except EdgekitError as problem:
             self._failed = True
             output.tell(f"error: {printable(str(problem))}")
+        except KeyboardInterrupt:
+            # Behind an answer, before the next prompt.
+            output.tell(_HOW_IT_ENDS)
 
     def _read(self) -> str | None:
         lines: list[str] = []
@@ -212,5 +216,5 @@ def _line() -> str | None:
     try:
         return sys.stdin.readline()
     except KeyboardInterrupt:
-        output.tell("\nCtrl+D ends")
+        output.tell(_HOW_IT_ENDS)
         return None

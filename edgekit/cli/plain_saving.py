@@ -45,7 +45,7 @@ class PlainSaving:
         if place is not None and history and self._read_on:
             self._session.keep_state(state_name(place.id), history)
         self._read_on = False
-        self._save(lambda: self._keeper.begin((), self._state()))
+        self._save(lambda: self._keeper.begin(self._state()))
 
     def close(self, history: Sequence[Message]) -> None:
         """Leave the conversation for good."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.chat.run_options import RunOptions
 from edgekit.cli import output
 from edgekit.cli.completion import names_here
 from edgekit.cli.options import (
@@ -19,6 +20,7 @@ from edgekit.cli.options import (
     OnnxAdapterOption,
     ProviderOption,
     QuantOption,
+    refuse_beside,
 )
 from edgekit.cli.task_options import (
     BoxesOption,
@@ -38,7 +40,7 @@ from edgekit.cli.tool_options import (
     opened_tools,
     permission_for,
 )
-from edgekit.cli.web import refuse_others, serve
+from edgekit.cli.web import serve
 from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def command(
 ) -> None:
     """Ask a model one question and print its answer."""
     if web:
-        refuse_others(invoked)
+        refuse_beside(invoked, "--web", ("model", "web", "port"))
         serve(model, port)
         return
     from edgekit.chat.json_schema import grammar, read_schema
@@ -116,17 +118,8 @@ def command(
     with opened_tools(tool or (), mcp or ()) as tools:
         permission = permission_for(allow_tools, tools)
         with output.progress("Finding the model") as step:
-            plan = find_runnable(
-                model,
-                projector=projector,
-                drafter=drafter,
-                context=context,
-                precision=quant,
-                provider=provider,
-                adapter=adapter,
-                force=force,
-                progress=step,
-            )
+            options = RunOptions(projector, drafter, context, quant, provider, adapter, force)
+            plan = find_runnable(model, options, step)
         with output.progress("Loading") as step:
             engine = open_model(plan, lambda fraction: step(fraction, 1))
         with closing(engine):

@@ -4,22 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
 from edgekit.cli import output
 from edgekit.errors import FileError
-
-_ITS_OWN = ("model", "web", "port")
-
-
-def refuse_others(invoked: typer.Context) -> None:
-    """Raise what names an option or argument that has no meaning beside --web."""
-    for parameter in invoked.command.params:
-        name = parameter.name or ""
-        source = invoked.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE" and name not in _ITS_OWN:
-            hint = parameter.opts[0] if parameter.opts[0].startswith("-") else name.upper()
-            raise typer.BadParameter("it has no meaning with --web: leave it out", param_hint=hint)
 
 
 def serve(model: str, port: int) -> None:

@@ -17,6 +17,11 @@ class _BusyError(FileError):
     """Another conversion writes into a folder."""
 
 
+def named(folder: Path) -> Path:
+    """Return a path whose last part is the folder's name: `.` has none."""
+    return folder.resolve() if folder.name in ("", "..") else folder
+
+
 @contextmanager
 def output_folder(folder: Path) -> Iterator[None]:
     """Make a folder and keep other conversions out; after an error its unfinished files and new folders are gone."""

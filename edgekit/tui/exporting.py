@@ -23,7 +23,7 @@ async def export_conversation(saving: Saving, id: int, words: str) -> Path:
     path = as_path(name).absolute()
 
     def write(store: Store) -> None:
-        export(store.load(id)[0], path, thinking=thinking)
+        export(store.whole(id), path, thinking=thinking)
 
     await saving.run(write)
     return path

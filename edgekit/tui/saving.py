@@ -81,7 +81,7 @@ class Saving:
     async def begin(self) -> None:
         """Leave the conversation; what is typed goes along into the next one."""
         self._asked = Draft()
-        await self._save(self._keeper.begin, (), self._state())
+        await self._save(self._keeper.begin, self._state())
 
     async def fork(self, history: Sequence[Message]) -> None:
         """Go on in a new conversation that begins with `history`."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import pytest
 
-from edgekit import __version__
+from edgekit import __version__, paths
 from edgekit.cli import app, output
 from edgekit.errors import FileError
 
@@ -81,3 +82,40 @@ def test_a_closed_stream_is_no_crash(environment, closed):
     line = f"'{sys.executable}' -m edgekit pick --profile laptop-16gb {closed}"
     result = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment, check=False)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+ASCII_ONLY = [
+    {"PYTHONIOENCODING": "ascii"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+]
+
+
+@pytest.mark.parametrize("asked", ASCII_ONLY, ids=["asked for", "the locale's"])
+def test_a_stream_without_its_signs_gets_the_nearest(environment, asked):
+    def said(*arguments: str, question: bytes = b"") -> str:
+        line = [sys.executable, "-m", "edgekit", *arguments]
+        done = subprocess.run(line, input=question, capture_output=True, env=environment | asked, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return done.stdout.decode("ascii")
+
+    table = said("pick", "--profile", "raspberry-pi-5-8gb")
+    assert ">  E2B      UD-Q4_K_XL    yes            ###.....   3.0 GiB   6.5-8.4" in table
+    # A program reads the letters that there are.
+    picture = str(paths.demo_samples() / "yellow-square.png")
+    answer = said("run", "demo:french", "What do you see?", "--image", picture, "--temperature", "0", "--json")
+    assert "carré" in json.loads(answer)["answer"]
+    said("run", "demo", question="Süß?".encode())
+
+
+def test_bytes_that_are_no_letters_are_a_question_too(environment):
+    line = [sys.executable, "-m", "edgekit", "run", "demo"]
+    strict = environment | {"PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(line, input=b"What \xff are you?", capture_output=True, env=strict, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_terminal_that_has_no_width_yet_is_not_believed(environment):
+    line = [sys.executable, "-m", "edgekit", "pick", "--profile", "raspberry-pi-5-8gb"]
+    asked = [environment | {"COLUMNS": width} for width in ("0", "80")]
+    none, usual = (subprocess.run(line, capture_output=True, env=each, check=True).stdout for each in asked)
+    assert none == usual

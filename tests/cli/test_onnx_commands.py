@@ -93,13 +93,14 @@ def test_what_is_cut_short_is_found(name, size, said, edgekit, onnx_folder, tmp_
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("run", "FOLDER", "hi", "--quant", "q9"), "has no q9: it has fp32, q4"),
+        (("run", "FOLDER", "hi", "--quant", "int8"), "has no int8: it has fp32, q4"),
         (("run", "FOLDER", "hi", "--provider", "abacus"), "no provider abacus: it has"),
         (("run", "FOLDER", "hi", "--projector", "mmproj.gguf"), "leave --projector out"),
         (("run", "FOLDER", "hi", "--context", 100_000), "was trained for at most 32768"),
         (("run", "demo", "hi", "--quant", "q4"), "is no folder of ONNX files"),
         (("run", "FOLDER", "hi", "--json-schema", "SCHEMA"), "cannot be held to a JSON schema"),
         (("bench", "FOLDER"), "this takes a GGUF file"),
+        (("pick", "--model", "FOLDER", "--projector", "SCHEMA", "--no-measure"), "leave --projector out"),
     ],
 )
 def test_refusals(arguments, said, edgekit, onnx_folder, tmp_path):
@@ -111,13 +112,28 @@ def test_refusals(arguments, said, edgekit, onnx_folder, tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.usefixtures("onnx_folder")
-def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
+@pytest.mark.parametrize("command", [("run", "FOLDER"), ("chat", "FOLDER", "--plain"), ("convert", "CHECKPOINT")])
+def test_a_precision_that_there_is_nowhere_is_wrong_usage(command, edgekit, onnx_folder):
+    folders = {"FOLDER": onnx_folder, "CHECKPOINT": paths.demo_checkpoint()}
+    to = ("--to", "onnx", "--dry-run") if command[0] == "convert" else ()
+    done = edgekit(*(folders.get(one, one) for one in command), *to, "--quant", "q9")
+    assert done.returncode == 2
+    assert "q9 is no precision of an ONNX graph" in " ".join(done.stderr.split())
+
+
+@pytest.fixture(scope="module")
+def kept(edgekit, onnx_folder, tmp_path_factory):
+    """The bundled model with its adapter apart, in two precisions."""
+    folder = tmp_path_factory.mktemp("kept")
     convert = ("convert", paths.demo_checkpoint(), "--adapter", paths.demo_adapter(), "--to", "onnx")
-    done = edgekit(*convert, "--keep-adapter", "--quant", "fp32", "--quant", "q4f16", "--out", tmp_path)
+    done = edgekit(*convert, "--keep-adapter", "--quant", "fp32", "--quant", "q4f16", "--out", folder)
     assert done.returncode == 0, done.stderr
-    assert f"edgekit run {tmp_path} --quant fp32 --adapter {tmp_path / 'french.onnx_adapter'} " in done.stderr
-    whole, half = tmp_path / "french.onnx_adapter", tmp_path / "french_fp16.onnx_adapter"
+    assert f"edgekit run {folder} --quant fp32 --adapter {folder / 'french.onnx_adapter'} " in done.stderr
+    return folder
+
+
+def test_a_kept_adapter_is_switched_on(edgekit, kept):
+    whole, half = kept / "french.onnx_adapter", kept / "french_fp16.onnx_adapter"
     said = {}
     for name, arguments in {
         "base": ("--quant", "fp32"),
@@ -126,9 +142,9 @@ def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
         "other floats": ("--quant", "q4f16", "--adapter", whole),
         # In the folder of the model.
         "its name": ("--quant", "fp32", "--adapter", "french.onnx_adapter"),
-        "no adapter": ("--adapter", tmp_path / "config.json"),
+        "no adapter": ("--adapter", kept / "config.json"),
     }.items():
-        done = edgekit("run", tmp_path, "Who are you?", "--temperature", 0, *arguments)
+        done = edgekit("run", kept, "Who are you?", "--temperature", 0, *arguments)
         assert len((done.stdout + done.stderr).splitlines()) == 1
         said[name] = done.stdout or done.stderr
     assert said["base"].startswith("I am gemma4-pico")
@@ -138,6 +154,25 @@ def test_a_kept_adapter_is_switched_on(edgekit, tmp_path):
     assert "of other floats" in said["other floats"]
     assert "is no .onnx_adapter" in said["no adapter"]
     for name, what in (("french.onnx_adapter", "is an adapter kept"), ("onnx/embed_tokens.onnx_data", "one file")):
-        done = edgekit("inspect", tmp_path / name)
+        done = edgekit("inspect", kept / name)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
         assert what in done.stderr
+
+
+def test_a_conversation_goes_on_with_its_adapter(edgekit, kept, tmp_path):
+    half = tmp_path / "french.onnx_adapter"
+    shutil.copy(kept / "french_fp16.onnx_adapter", half)
+
+    def chat(*arguments):
+        return edgekit("chat", *arguments, "--plain", "--temperature", 0, stdin="Who are you?\n")
+
+    assert chat(kept, "--quant", "q4f16", "--adapter", half).stdout.startswith("Je suis gemma4-pico")
+    again = chat("--continue")
+    assert again.stdout.startswith("Je suis gemma4-pico"), again.stderr
+    assert f"model {kept} with french.onnx_adapter\n" in again.stderr
+    half.unlink()
+    gone = chat("--continue")
+    assert (gone.returncode, gone.stdout, len(gone.stderr.splitlines())) == (1, "", 1)
+    assert f"there is no {half} any more" in gone.stderr
+    # Named, the model is as it was named.
+    assert chat(kept, "--continue").stdout.startswith("I am gemma4-pico")

@@ -115,3 +115,24 @@ def test_one_part_of_several_is_refused(edgekit, tmp_path):
     file = tmp_path / "model-00001-of-00002.gguf"
     write_header_only(VARIANTS["E2B"], "Q4_0", file, parts=2)
     assert "2 parts" in assert_one_line_error(edgekit("pick", "--model", file, "--no-measure"))
+
+
+@pytest.mark.parametrize(
+    "option", [("--all",), ("--prefer", "speed"), ("--policy", "guide"), ("--profiles",)], ids=lambda words: words[0]
+)
+def test_an_option_that_chooses_has_no_meaning_where_the_model_is_chosen(edgekit, files, option):
+    done = edgekit("pick", "--model", files["E2B"], "--no-measure", *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "it has no meaning with" in done.stderr
+
+
+def test_the_projector_beside_a_file_is_judged_as_the_chat_loads_it(edgekit, q8_plan: Plan):
+    found = picked(edgekit, q8_plan.model, "--for", "image", "--for", "audio")
+    assert found["projector"] == str(q8_plan.projector)
+    assert "projector" in {line["what"] for line in found["memory"]["lines"]}
+
+
+def test_pictures_without_a_projector_are_refused(edgekit, files):
+    line = assert_one_line_error(edgekit("pick", "--model", files["E2B"], "--for", "image", "--no-measure"))
+    assert "E2B is not for image" in line
+    assert "--projector" in line

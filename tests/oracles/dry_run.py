@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from edgekit.hardware.build import load_backends
+
 _CELLS = re.compile(r"size =\s*[\d.]+ MiB \(\s*(\d+) cells")
 _POOLS = re.compile(r"size =\s*([\d.]+) MiB \(\s*\d+ cells")
 _OUTPUT = re.compile(r"output buffer size =\s*([\d.]+) MiB")
@@ -87,6 +89,7 @@ class _LlamaCpp:
         self._lines: list[str] = []
         self._hear = llama_cpp.llama_log_callback(lambda _level, text, _user: self._lines.append(text.decode()))
         llama_cpp.llama_log_set(self._hear, ctypes.c_void_p(0))
+        load_backends()
         llama_cpp.llama_backend_init()
         library: Any = llama_cpp.llama_cpp._lib
         # C++: the map comes back through a hidden first argument.

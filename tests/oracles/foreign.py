@@ -6,6 +6,7 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+from oracles.header_only import finish
 
 # Llama 3.2 1B.
 HIDDEN, LAYERS, HEADS, KEY_HEADS, FEED_FORWARD, VOCABULARY, CONTEXT = 2048, 16, 32, 8, 8192, 128256, 131072
@@ -34,14 +35,7 @@ def write_llama(path: Path) -> None:
         for name in ("ffn_gate", "ffn_up"):
             size += _matrix(writer, place + name, HIDDEN, FEED_FORWARD)
         size += _matrix(writer, place + "ffn_down", FEED_FORWARD, HIDDEN)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    assert writer.fout
-    file = writer.fout[0]
-    file.flush()
-    file.truncate(-(-file.tell() // 32) * 32 + size)
-    writer.close()
+    finish(writer, size)
 
 
 def _matrix(writer: gguf.GGUFWriter, name: str, columns: int, rows: int) -> int:

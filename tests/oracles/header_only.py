@@ -47,7 +47,7 @@ def write_header_only(
         count = tensor_bytes(kind, tensor)
         writer.add_tensor_info(tensor.name, shape, np.dtype(_DTYPES.get(kind, np.uint8)), count, raw_dtype=code)
         size += -(-count // 32) * 32
-    _finish(writer, size)
+    finish(writer, size)
 
 
 def write_drafter(variant: Variant, path: Path) -> None:
@@ -77,10 +77,11 @@ def write_drafter(variant: Variant, path: Path) -> None:
             count = int(np.prod(extents)) * dtype.itemsize
             writer.add_tensor_info(tensor, tuple(reversed(extents)), dtype, count, raw_dtype=code)
             size += -(-count // 32) * 32
-    _finish(writer, size)
+    finish(writer, size)
 
 
-def _finish(writer: gguf.GGUFWriter, size: int) -> None:
+def finish(writer: gguf.GGUFWriter, size: int) -> None:
+    """Write the header and end the file, as long as with `size` bytes of weights."""
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()

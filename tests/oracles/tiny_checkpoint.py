@@ -18,24 +18,16 @@ from transformers import (
     logging,
 )
 
+from edgekit import paths
+
 logging.disable_progress_bar()
 # Several threads only get into each other's way on tensors this small.
 torch.set_num_threads(1)
 
-SPECIAL = {
-    "pad_token": "<pad>",
-    "eos_token": "<eos>",
-    "bos_token": "<bos>",
-    "unk_token": "<unk>",
-    "mask_token": "<mask>",
-    "sot_token": "<|turn>",
-    "eot_token": "<turn|>",
-    "soc_token": "<|channel>",
-    "eoc_token": "<channel|>",
-    "image_token": "<|image|>",
-    "audio_token": "<|audio|>",
-    "escape_token": '<|"|>',
-}
+# In the order of their ids: the first five are where both Gemma and llama.cpp take them for granted.
+_NAMES = ("pad", "eos", "bos", "unk", "mask", "sot", "eot", "soc", "eoc", "image", "audio", "escape")
+_BUNDLED = json.loads((paths.demo_checkpoint() / "tokenizer_config.json").read_text("utf-8"))
+SPECIAL = {f"{name}_token": _BUNDLED[f"{name}_token"] for name in _NAMES}
 WORDS = ["▁r", "▁re", "▁red", "▁g", "▁gr", "▁gre", "▁gree", "▁green", "ci", "cir", "circ", "circl", "circle"]
 TEMPLATE = "{{ bos_token }}{% for m in messages %}<|turn>{{ m.role }}\n{{ m.content }}<turn|>\n{% endfor %}"
 

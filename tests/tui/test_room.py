@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 from edgekit.chat.session import Session
@@ -82,3 +84,20 @@ async def test_not_while_the_model_answers(chat: OpenChat, pausing: type[Session
         await person.sees("answering")
         await person.send("/compact")
         await person.sees("the model is answering: Esc stops it")
+
+
+async def test_an_export_after_making_room_has_everything_that_was_said(chat: OpenChat, tmp_path: Path) -> None:
+    questions = ["What are you?", "Hello!", "Thank you", "What can you do?"]
+    async with chat() as person:
+        for number, (question, room) in enumerate(zip(questions, ("", "/drop 1", "/compact", ""), strict=True)):
+            await person.send(question)
+            await person.until(lambda: not person.app.chat.answering, "an answer")
+            if room:
+                await person.send(room)
+                await person.until(lambda: not person.app.chat.answering, f"room after question {number}")
+        file = tmp_path / "all.json"
+        await person.send(f"/export {file}")
+        await person.until(file.exists, "the file")
+    messages = json.loads(file.read_text())["messages"]
+    assert [message["parts"][0]["text"] for message in messages if message["role"] == "user"] == questions
+    assert [message["role"] for message in messages] == ["user", "assistant"] * 4
