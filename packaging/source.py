@@ -20,7 +20,7 @@ def build(out: Path) -> list[Path]:
     python = environment / "bin/python"
     run(python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", _BUILD)
     run(python, "-m", "build", "--outdir", out, ROOT, stdout=sys.stderr)
-    return [*out.glob("edgekit-*.tar.gz"), *out.glob("edgekit-*.whl")]
+    return [*out.glob("edgekit-*[0-9].tar.gz"), *out.glob("edgekit-*.whl")]
 
 
 if __name__ == "__main__":
