@@ -71,7 +71,7 @@ test-packages: packages
 	packaging/test_single_folder.sh
 	packaging/test_arm64.sh
 
-wheelhouse:
+wheelhouse: $(WEB)
 	$(PYTHON) packaging/wheelhouse.py --target $(TARGET)
 
 deb: wheelhouse

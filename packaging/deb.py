@@ -100,7 +100,8 @@ def _shared(tree: Path) -> None:
     ):
         place.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, place)
-    shutil.copy(ROOT / "LICENSE", share / "doc/edgekit/copyright")
+    others = f"The packages that it brings have licences of their own: /{_SITE}/*.dist-info/licenses\n\n"
+    (share / "doc/edgekit/copyright").write_text(others + (ROOT / "LICENSE").read_text())
 
 
 def _written(script: Path, environment: dict[str, str]) -> bytes:
@@ -109,7 +110,7 @@ def _written(script: Path, environment: dict[str, str]) -> bytes:
 
 def _packed(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # No time in it: the same input makes the same package.
+    # gzip would write the time into it.
     path.write_bytes(gzip.compress(data, mtime=0))
 
 

@@ -13,15 +13,14 @@ from targets import ROOT, parser, run
 _BUILD = "build>=1.2,<2"
 
 
-def build(out: Path) -> list[Path]:
-    """Make both in `out`, the wheel from what the source archive holds; returns their files."""
+def build(out: Path) -> None:
+    """Make both in `out`, the wheel from what the source archive holds."""
     environment = ROOT / "build/packages/venv-build"
     run(sys.executable, "-m", "venv", environment)
     python = environment / "bin/python"
     run(python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", _BUILD)
     run(python, "-m", "build", "--outdir", out, ROOT, stdout=sys.stderr)
-    return [*out.glob("edgekit-*.tar.gz"), *out.glob("edgekit-*.whl")]
 
 
 if __name__ == "__main__":
-    print(*build(parser(__doc__).parse_args().out), sep="\n")
+    build(parser(__doc__).parse_args().out)
