@@ -64,7 +64,9 @@ def command(
     model: Annotated[
         Path | None, typer.Option(help="Judge this GGUF file or ONNX folder instead of choosing.", metavar="FILE")
     ] = None,
-    projector: Annotated[Path | None, typer.Option(help="The projector of --model.", metavar="FILE")] = None,
+    projector: Annotated[
+        Path | None, typer.Option(help="The projector of --model, if it is not beside it.", metavar="FILE")
+    ] = None,
     measure: Annotated[bool, typer.Option(help="Measure the memory bandwidth, once per machine.")] = True,
     json: JsonOption = False,
 ) -> None:
