@@ -45,9 +45,10 @@ fresh_root() {
   chown 1000:1000 "$root/home/pi"
 }
 
-# As root, with mounts and processes of its own; without network, not even the loopback, but in with_network.
+# As root, with mounts and processes of its own, for ten minutes at most; without network, not even the loopback, but in
+# with_network. Not with /sys: onnxruntime asks it for an emulated processor's features, and reads this machine's.
 # shellcheck disable=SC2016 # expanded inside
-inside() { unshare --mount --pid --fork "${apart[@]}" -- bash -c '
+inside() { timeout --foreground 600 unshare --mount --pid --fork --kill-child "${apart[@]}" -- bash -c '
   mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs "$0/tmp"
   exec chroot "$0" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
     DEBIAN_FRONTEND=noninteractive ${QEMU_CPU:+QEMU_CPU="$QEMU_CPU"} "$@"' "$root" "$@"; }
