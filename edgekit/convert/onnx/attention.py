@@ -30,14 +30,14 @@ class Attention:
     config: TextConfig
     weights: Weights
     mask: str
-    # Keys and values of the last layer that has its own, by whether it is a near one.
+    # Keys and values of the last layer that has its own, by whether it has a sliding window.
     _kept: dict[bool, tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         graph = self.graph
-        count = graph.op("ReduceSum", [self.mask, graph.whole([1])], keepdims=0)
-        self._lengths = graph.op("Cast", [graph.op("Sub", [count, graph.whole(1)])], to=TensorProto.INT32)
-        total = graph.op("Gather", [graph.op("Shape", [self.mask]), graph.whole(1)], axis=0)
+        count = graph.op("ReduceSum", [self.mask, graph.int64([1])], keepdims=0)
+        self._lengths = graph.op("Cast", [graph.op("Sub", [count, graph.int64(1)])], to=TensorProto.INT32)
+        total = graph.op("Gather", [graph.op("Shape", [self.mask]), graph.int64(1)], axis=0)
         self._total = graph.op("Cast", [total], to=TensorProto.INT32)
 
     def layer(self, layer: int, value: str, tokens: Tokens, rotation: Rotation) -> str:
@@ -45,18 +45,18 @@ class Attention:
         graph, config, name = self.graph, self.config, f"/model/layers.{layer}/attn"
         head, width = config.attention.head(layer), config.attention.kv_width(layer)
         queries = self._heads(layer, value, "q", tokens, rotation)
-        near = config.attention.sliding[layer]
+        sliding = config.attention.sliding[layer]
         if config.shares_kv(layer):
             keys = values = self._nothing(tokens, width)
-            past = self._kept[near]
+            past = self._kept[sliding]
             # Nobody reads them, but onnxruntime 1.30 ends the process where they are left out.
             present = [f"{name}/unused_key", f"{name}/unused_value"]
         else:
             keys, values = self._keys_and_values(layer, value, tokens, rotation)
             past = self._past(layer)
             present = [f"present.{layer}.key", f"present.{layer}.value"]
-            self._kept[near] = (present[0], present[1])
-        window = {"local_window_size": config.window} if near else {}
+            self._kept[sliding] = (present[0], present[1])
+        window = {"local_window_size": config.window} if sliding else {}
         found, *_ = graph.ops(
             f"{MICROSOFT}.GroupQueryAttention",
             [queries, keys, values, *past, self._lengths, self._total],
@@ -67,7 +67,7 @@ class Attention:
             scale=1.0,
             **window,
         )
-        flat = graph.op("Reshape", [found, graph.whole([-1, config.heads * head])])
+        flat = graph.op("Reshape", [found, graph.int64([-1, config.heads * head])])
         return self._linear(layer, flat, "o")
 
     def declare_outputs(self) -> None:
@@ -109,7 +109,7 @@ class Attention:
         """Norm each head alone; returns shape (batch, sequence, heads * head)."""
         graph, head, name = self.graph, self.config.attention.head(layer), f"/model/layers.{layer}/attn/{part}_norm"
         width = self.config.heads * head if part == "q" else self.config.attention.kv_width(layer)
-        heads = graph.op("Reshape", [value, graph.whole([-1, width // head, head])])
+        heads = graph.op("Reshape", [value, graph.int64([-1, width // head, head])])
         return tokens.in_batches(norm(graph, heads, scale, self.config.rms_norm_eps, name), width)
 
     def _linear(self, layer: int, value: str, part: str) -> str:
@@ -122,6 +122,6 @@ class Attention:
     def _nothing(self, tokens: Tokens, width: int) -> str:
         """Return no keys at all: those of the layer that is shared are all in its past."""
         graph = self.graph
-        batch = graph.op("Slice", [tokens.shape, graph.whole([0]), graph.whole([1])])
-        shape = graph.op("Concat", [batch, graph.whole([0, width])], axis=0)
+        batch = graph.op("Slice", [tokens.shape, graph.int64([0]), graph.int64([1])])
+        shape = graph.op("Concat", [batch, graph.int64([0, width])], axis=0)
         return graph.op("Expand", [graph.constant([[[0.0]]]), shape])

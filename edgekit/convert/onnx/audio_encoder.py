@@ -52,18 +52,18 @@ class _Audio:
         for layer in range(self.config.layers()):
             state = self._layer(f"layers.{layer}.", state, attention)
         state = self._biased(state, "output_proj")
-        exists = graph.op("Reshape", [mask, graph.whole([-1])])
-        heard = graph.singles(graph.op("Compress", [state, exists], axis=0))
+        exists = graph.op("Reshape", [mask, graph.int64([-1])])
+        heard = graph.to_float32(graph.op("Compress", [state, exists], axis=0))
         found = self.parts.into_text(heard, output, "embed_audio")
         graph.output("audio_features", np.float32, ["num_audio_tokens", text_width], found)
 
     def _subsampled(self, frames: str, mask: str) -> tuple[str, str]:
         """Return a quarter of the frames, of shape (sounds, frames, width), and their mask."""
         graph, inside = self.graph, "subsample_conv_projection."
-        state = graph.floats(graph.op("Unsqueeze", [frames, graph.whole([1])]))
+        state = graph.to_dtype(graph.op("Unsqueeze", [frames, graph.int64([1])]))
         for number in (0, 1):
-            real = graph.floats(graph.op("Cast", [mask], to=TensorProto.FLOAT))
-            state = graph.op("Mul", [state, graph.op("Unsqueeze", [real, graph.whole([1, 3])])])
+            real = graph.to_dtype(graph.op("Cast", [mask], to=TensorProto.FLOAT))
+            state = graph.op("Mul", [state, graph.op("Unsqueeze", [real, graph.int64([1, 3])])])
             kernel = graph.tensor(self.weights.plan(f"{_PREFIX}{inside}layer{number}.conv.weight"))
             state = graph.op("Conv", [state, kernel], strides=[2, 2], pads=[1, 1, 1, 1], kernel_shape=[3, 3])
             state = graph.op("Transpose", [state], perm=[0, 2, 3, 1])
@@ -71,10 +71,10 @@ class _Audio:
             state = graph.op("Relu", [graph.op("LayerNormalization", [state, scale], axis=-1, epsilon=_EPSILON)])
             if number == 0:
                 state = graph.op("Transpose", [state], perm=[0, 3, 1, 2])
-            mask = graph.op("Slice", [mask, *map(graph.whole, ([0], [1 << 40], [1], [2]))])
-        shape = graph.op("Concat", [graph.op("Shape", [state], end=2), graph.whole([self.width])], axis=0)
+            mask = graph.op("Slice", [mask, *map(graph.int64, ([0], [1 << 40], [1], [2]))])
+        shape = graph.op("Concat", [graph.op("Shape", [state], end=2), graph.int64([self.width])], axis=0)
         plan = self.weights.plan(f"{_PREFIX}{inside}input_proj_linear.weight")
-        rows = graph.op("Reshape", [state, graph.whole([-1, plan.shape[1]])])
+        rows = graph.op("Reshape", [state, graph.int64([-1, plan.shape[1]])])
         made = self.parts.linear(rows, f"{inside}input_proj_linear")
         return graph.op("Reshape", [made, shape]), mask
 
@@ -128,4 +128,4 @@ class _Audio:
         return self.graph.op("Mul", [value, self.graph.op("Sigmoid", [value])])
 
     def _flat(self, value: str) -> str:
-        return self.graph.op("Reshape", [value, self.graph.whole([-1, self.width])])
+        return self.graph.op("Reshape", [value, self.graph.int64([-1, self.width])])

@@ -61,7 +61,7 @@ class _Decoder:
         mask = graph.input("attention_mask", np.int64, ["batch_size", "total_sequence_length"])
         kept = graph.input(KEPT, np.int64, [])
         # In float32 from here to the logits, whatever the graph computes with: what layers add up outgrows float16.
-        state = graph.op("Reshape", [embeddings, graph.whole([-1, config.hidden_size])])
+        state = graph.op("Reshape", [embeddings, graph.int64([-1, config.hidden_size])])
         tokens = Tokens.all(graph, embeddings)
         per_layer = self._per_layer(state, looked_up) if looked_up else None
         attention = Attention(graph, config, self.weights, mask)
@@ -73,7 +73,7 @@ class _Decoder:
                 state = tokens.cut(state, config.hidden_size, last)
                 per_layer = per_layer and tokens.cut(per_layer, config.layers * config.per_layer_input, last)
                 tokens = last
-                rotated = {near: rotation.last(graph, last) for near, rotation in rotated.items()}
+                rotated = {sliding: rotation.last(graph, last) for sliding, rotation in rotated.items()}
             rotation = rotated[config.attention.sliding[layer]]
             state = self._layer(layer, state, per_layer, attention, tokens, rotation)
         if not config.attention.kv_shared:
@@ -85,30 +85,30 @@ class _Decoder:
     def _per_layer(self, state: str, looked_up: str) -> str:
         """Return each layer's own embeddings, of shape (tokens, layers * width)."""
         graph, config = self.graph, self.config
-        heads = graph.whole([-1, config.layers, config.per_layer_input])
+        heads = graph.int64([-1, config.layers, config.per_layer_input])
         projected = self._linear(
-            graph.floats(state), "per_layer_model_projection", "/model/per_layer_projection/MatMul"
+            graph.to_dtype(state), "per_layer_model_projection", "/model/per_layer_projection/MatMul"
         )
         projected = graph.op("Mul", [projected, graph.constant(config.hidden_size**-0.5)])
         scale = graph.tensor(self._plan("per_layer_projection_norm.weight"))
         projected = graph.op("Reshape", [projected, heads])
         normed = norm(graph, projected, scale, config.rms_norm_eps, "/model/per_layer_projection_norm")
-        both = graph.op("Add", [normed, graph.op("Reshape", [graph.floats(looked_up), heads])])
+        both = graph.op("Add", [normed, graph.op("Reshape", [graph.to_dtype(looked_up), heads])])
         both = graph.op("Mul", [both, graph.constant(2**-0.5)])
-        return graph.op("Reshape", [both, graph.whole([-1, config.layers * config.per_layer_input])])
+        return graph.op("Reshape", [both, graph.int64([-1, config.layers * config.per_layer_input])])
 
     def _layer(
         self, layer: int, state: str, per_layer: str | None, attention: Attention, tokens: Tokens, rotation: Rotation
     ) -> str:
         graph, inside = self.graph, f"layers.{layer}."
-        normed = graph.floats(self._norm(state, f"{inside}input_layernorm"))
+        normed = graph.to_dtype(self._norm(state, f"{inside}input_layernorm"))
         found = attention.layer(layer, normed, tokens, rotation)
-        found = self._norm(graph.singles(found), f"{inside}post_attention_layernorm")
+        found = self._norm(graph.to_float32(found), f"{inside}post_attention_layernorm")
         state = graph.op("Add", [state, found])
-        normed = graph.floats(self._norm(state, f"{inside}pre_feedforward_layernorm"))
+        normed = graph.to_dtype(self._norm(state, f"{inside}pre_feedforward_layernorm"))
         gate = self._gelu(self._linear(normed, f"{inside}mlp.gate_proj"))
         wide = graph.op("Mul", [gate, self._linear(normed, f"{inside}mlp.up_proj")])
-        found = graph.singles(self._linear(wide, f"{inside}mlp.down_proj"))
+        found = graph.to_float32(self._linear(wide, f"{inside}mlp.down_proj"))
         found = self._norm(found, f"{inside}post_feedforward_layernorm")
         state = graph.op("Add", [state, found])
         if per_layer is not None:
@@ -117,11 +117,11 @@ class _Decoder:
 
     def _own_embedding(self, layer: int, state: str, per_layer: str) -> str:
         graph, inside, width = self.graph, f"layers.{layer}.", self.config.per_layer_input
-        ends = [graph.whole([layer * width]), graph.whole([(layer + 1) * width])]
-        own = graph.op("Slice", [per_layer, *ends, graph.whole([1])])
+        ends = [graph.int64([layer * width]), graph.int64([(layer + 1) * width])]
+        own = graph.op("Slice", [per_layer, *ends, graph.int64([1])])
         # The state as it is, not divided by its size, may be too large for float16.
         gate = self._gelu(self._linear(state, f"{inside}per_layer_input_gate", single=True))
-        wide = graph.op("Mul", [gate, graph.singles(own)])
+        wide = graph.op("Mul", [gate, graph.to_float32(own)])
         found = self._linear(wide, f"{inside}per_layer_projection", single=True)
         return self._norm(found, f"{inside}post_per_layer_input_norm")
 
@@ -129,9 +129,9 @@ class _Decoder:
         graph, config = self.graph, self.config
         head = self.weights.plan(HEAD if HEAD in self.weights else EMBEDDINGS, "lm_head.weight")
         found = linear(
-            graph, graph.floats(self._norm(state, "norm")), head, graph.precision.embeddings, "/lm_head/MatMul"
+            graph, graph.to_dtype(self._norm(state, "norm")), head, graph.precision.embeddings, "/lm_head/MatMul"
         )
-        found = tokens.in_batches(graph.singles(found), head.height)
+        found = tokens.in_batches(graph.to_float32(found), head.height)
         if config.logit_softcap is not None:
             cap = graph.constant(config.logit_softcap, np.float32)
             found = graph.op("Mul", [graph.op("Tanh", [graph.op("Div", [found, cap])]), cap])

@@ -36,7 +36,7 @@ def build(graph: Graph, config: TextConfig, values: Mapping[str, Any], weights: 
     found = gather(graph, ids, table, graph.precision.per_layer, "/model/embed_tokens_per_layer/Gather")
     scaled = _scaled(graph, found, config.per_layer_input)
     shape = [config.layers, config.per_layer_input]
-    split = graph.op("Reshape", [scaled, graph.whole([0, 0, *shape])])
+    split = graph.op("Reshape", [scaled, graph.int64([0, 0, *shape])])
     graph.output("per_layer_inputs", np.float32, ["batch_size", "sequence_length", *shape], split)
 
 
@@ -46,7 +46,7 @@ def _without_media_tokens(graph: Graph, ids: str, values: Mapping[str, Any]) -> 
     for key in _MEDIA_TOKENS:
         token = values.get(key)
         if isinstance(token, int):
-            ids = graph.op("Where", [graph.op("Equal", [ids, graph.whole(token)]), graph.whole(padding), ids])
+            ids = graph.op("Where", [graph.op("Equal", [ids, graph.int64(token)]), graph.int64(padding), ids])
     return ids
 
 

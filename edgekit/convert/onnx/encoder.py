@@ -41,7 +41,7 @@ class Encoder:
         ones = self.graph.constant(np.ones(width))
         normed = norm(self.graph, value, ones, self.epsilon, f"/{name}/norm", single=True)
         plan = self.weights.plan(f"{name}.embedding_projection.weight")
-        return self.graph.singles(linear(self.graph, normed, plan, self.graph.precision.encoders, f"/{name}/MatMul"))
+        return self.graph.to_float32(linear(self.graph, normed, plan, self.graph.precision.encoders, f"/{name}/MatMul"))
 
     def _clip(self, value: str, name: str, side: str) -> str:
         bounds = [f"{self.prefix}{name}.{side}_{end}" for end in ("min", "max")]

@@ -81,7 +81,7 @@ class Graph:
         return made
 
     def constant(self, values: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> str:
-        """Return a small constant, of the graph's own floats unless said otherwise."""
+        """Return a small constant, of the type that the graph computes in unless said otherwise."""
         array = np.array(values, self.precision.dtype if dtype is None else dtype)
         text = (
             "_".join(map(str, array.reshape(-1).tolist()))
@@ -93,12 +93,12 @@ class Graph:
             self._initializers[name] = numpy_helper.from_array(array, name)
         return name
 
-    def whole(self, values: npt.ArrayLike) -> str:
+    def int64(self, values: npt.ArrayLike) -> str:
         """Return a constant of whole numbers: dimensions, axes, indices."""
         return self.constant(values, np.int64)
 
     def tensor(self, plan: TensorPlan, *, single: bool = False) -> str:
-        """Return a small tensor of the checkpoint in the floats that the graph computes with, or in float32."""
+        """Return a small tensor of the checkpoint in the type that the graph computes in, or in float32."""
         return self.tensors(plan, Encoding(16 if self.precision.half and not single else 32))[0]
 
     def scalar(self, plan: TensorPlan) -> str:
@@ -107,7 +107,7 @@ class Graph:
         del self._initializers[name].dims[:]
         return name
 
-    def either(self, condition: str, yes: Callable[[], str], no: Callable[[], str]) -> str:
+    def conditional(self, condition: str, yes: Callable[[], str], no: Callable[[], str]) -> str:
         """Compute one of two values, whose nodes are added by functions; both may use all that was computed before."""
         branches = {"then_branch": self._branch(yes), "else_branch": self._branch(no)}
         name = f"/If_{len(self._nodes)}"
@@ -149,12 +149,12 @@ class Graph:
         step = self.data.limit // largest
         return [(start, min(start + step, plan.height)) for start in range(0, plan.height, step)]
 
-    def floats(self, value: str) -> str:
-        """Return a float32 value in the graph's own floats."""
+    def to_dtype(self, value: str) -> str:
+        """Return a float32 value in the type that the graph computes in."""
         return self.op("Cast", [value], to=TensorProto.FLOAT16) if self.precision.half else value
 
-    def singles(self, value: str) -> str:
-        """Return a value of the graph's own floats as float32."""
+    def to_float32(self, value: str) -> str:
+        """Return a value of the type that the graph computes in as float32."""
         return self.op("Cast", [value], to=TensorProto.FLOAT) if self.precision.half else value
 
     def finish(self) -> onnx.ModelProto:

@@ -15,7 +15,7 @@ from edgekit.convert.plan import TensorPlan
 def linear(graph: Graph, value: str, plan: TensorPlan, bits: Bits, name: str, *, single: bool = False) -> str:
     """Multiply rows of a value of shape (rows, width) with a matrix of shape (outputs, width).
 
-    In the graph's own floats, or in `single` precision whatever they are.
+    In the type of the graph, or in `single` precision whatever that is.
     """
     encoding = Encoding(32 if single and bits == 16 else bits, graph.precision.half and not single)
     made = [
@@ -25,8 +25,8 @@ def linear(graph: Graph, value: str, plan: TensorPlan, bits: Bits, name: str, *,
     whole = made[0] if len(made) == 1 else graph.op("Concat", made, axis=-1)
     if plan.weight is not None and plan.weight.name in graph.kept:
         graph.kept_names[plan.weight.name] = plan.name
-        change = _change(graph, graph.floats(value) if single else value, plan, name)
-        return graph.op("Add", [whole, graph.singles(change) if single else change])
+        change = _change(graph, graph.to_dtype(value) if single else value, plan, name)
+        return graph.op("Add", [whole, graph.to_float32(change) if single else change])
     return whole
 
 
@@ -65,11 +65,11 @@ def gather(graph: Graph, ids: str, plan: TensorPlan, bits: Bits, name: str) -> s
     found = ""
     for start, stop in parts:
         # Of a table in parts, each looks up what is nearest to it, and the right one counts.
-        ends = [graph.whole(0), graph.whole(stop - start - 1)]
-        near = graph.op("Clip", [graph.op("Sub", [ids, graph.whole(start)]), *ends])
+        ends = [graph.int64(0), graph.int64(stop - start - 1)]
+        near = graph.op("Clip", [graph.op("Sub", [ids, graph.int64(start)]), *ends])
         rows = _look_up(graph, near, plan, encoding, (start, stop), f"{name}_{start}")
-        beyond = graph.op("GreaterOrEqual", [ids, graph.whole(start)])
-        is_here = graph.op("Unsqueeze", [beyond, graph.whole([-1])])
+        beyond = graph.op("GreaterOrEqual", [ids, graph.int64(start)])
+        is_here = graph.op("Unsqueeze", [beyond, graph.int64([-1])])
         found = graph.op("Where", [is_here, rows, found]) if start else rows
     return found
 
@@ -88,15 +88,15 @@ def _look_up(graph: Graph, ids: str, plan: TensorPlan, encoding: Encoding, part:
         gather_axis=0,
         quantize_axis=1,
     )
-    return graph.singles(found)
+    return graph.to_float32(found)
 
 
 def norm(graph: Graph, value: str, scale: str, epsilon: float, name: str, *, single: bool = False) -> str:
-    """Divide by the root mean square of the last dimension, then multiply with a scale, in the graph's own floats.
+    """Divide by the root mean square of the last dimension and multiply with a scale, in the type of the graph.
 
-    The value is in them too, or in `single` precision where it may be too large for float16.
+    The value is of that type too, or in `single` precision where it may be too large for float16.
     """
-    divided = graph.floats(_divided(graph, value if single else graph.singles(value), epsilon, name))
+    divided = graph.to_dtype(_divided(graph, value if single else graph.to_float32(value), epsilon, name))
     return graph.op("Mul", [divided, scale], f"{name}/Mul")
 
 
@@ -108,6 +108,6 @@ def single_norm(graph: Graph, value: str, scale: str, epsilon: float, name: str)
 def _divided(graph: Graph, value: str, epsilon: float, name: str) -> str:
     # In ONNX's own operators, which every runtime has; onnxruntime makes one kernel of them.
     square = graph.op("Pow", [value, graph.constant(2, np.float32)], f"{name}/Pow")
-    mean = graph.op("ReduceMean", [square, graph.whole([-1])], f"{name}/ReduceMean", keepdims=1)
+    mean = graph.op("ReduceMean", [square, graph.int64([-1])], f"{name}/ReduceMean", keepdims=1)
     mean = graph.op("Add", [mean, graph.constant(epsilon, np.float32)], f"{name}/Add")
     return graph.op("Div", [value, graph.op("Sqrt", [mean], f"{name}/Sqrt")], f"{name}/Div")

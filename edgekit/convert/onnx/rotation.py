@@ -27,10 +27,10 @@ class Rotation:
     @classmethod
     def of(cls, graph: Graph, angles: str, head: int, tokens: Tokens) -> Rotation:
         """Return the rotation by angles."""
-        flat = graph.op("Reshape", [angles, graph.whole([-1, head // 2])])
-        cosines, sines = (graph.floats(graph.op(kind, [flat])) for kind in ("Cos", "Sin"))
+        flat = graph.op("Reshape", [angles, graph.int64([-1, head // 2])])
+        cosines, sines = (graph.to_dtype(graph.op(kind, [flat])) for kind in ("Cos", "Sin"))
         count = graph.op("ReduceProd", [tokens.shape], keepdims=0)
-        numbers = graph.op("Range", [graph.whole(0), count, graph.whole(1)])
+        numbers = graph.op("Range", [graph.int64(0), count, graph.int64(1)])
         return cls(angles, head, cosines, sines, graph.op("Reshape", [numbers, tokens.shape]))
 
     def last(self, graph: Graph, tokens: Tokens) -> Rotation:
@@ -46,20 +46,22 @@ class Rotation:
 
 def rotations(graph: Graph, layers: Layers, mask: str, tokens: Tokens) -> dict[bool, Rotation]:
     """Return the rotation of layers that look back to the window, and that of layers that look back all the way."""
-    ordinal = graph.op("Sub", [graph.op("CumSum", [mask, graph.whole(1)]), graph.whole(1)])
+    ordinal = graph.op("Sub", [graph.op("CumSum", [mask, graph.int64(1)]), graph.int64(1)])
     positions = graph.op("Cast", [tokens.slice(ordinal)], to=TensorProto.FLOAT)
-    positions = graph.op("Unsqueeze", [positions, graph.whole([-1])])
+    positions = graph.op("Unsqueeze", [positions, graph.int64([-1])])
     made = {}
-    for near in dict.fromkeys(layers.sliding):
-        frequencies = graph.constant(_frequencies(layers, near=near), np.float32)
-        head = layers.head_dim if near else layers.global_head_dim
-        made[near] = Rotation.of(graph, graph.op("Mul", [positions, frequencies]), head, tokens)
+    for sliding in dict.fromkeys(layers.sliding):
+        frequencies = graph.constant(_frequencies(layers, sliding=sliding), np.float32)
+        head = layers.head_dim if sliding else layers.global_head_dim
+        made[sliding] = Rotation.of(graph, graph.op("Mul", [positions, frequencies]), head, tokens)
     return made
 
 
-def _frequencies(layers: Layers, *, near: bool) -> Floats:
-    head, theta = (layers.head_dim, layers.rope_theta_sliding) if near else (layers.global_head_dim, layers.rope_theta)
-    turning = head // 2 if near else int(layers.rotary_factor * head // 2)
+def _frequencies(layers: Layers, *, sliding: bool) -> Floats:
+    head, theta = (
+        (layers.head_dim, layers.rope_theta_sliding) if sliding else (layers.global_head_dim, layers.rope_theta)
+    )
+    turning = head // 2 if sliding else int(layers.rotary_factor * head // 2)
     made = np.zeros(head // 2, np.float32)
     made[:turning] = 1 / np.float32(theta) ** (np.arange(0, 2 * turning, 2, dtype=np.float32) / np.float32(head))
     return made

@@ -21,15 +21,15 @@ class Tokens:
 
     def in_batches(self, value: str, *dimensions: int) -> str:
         """Return rows as (batch, sequence, ...)."""
-        wanted = self.graph.op("Concat", [self.shape, self.graph.whole(list(dimensions))], axis=0)
+        wanted = self.graph.op("Concat", [self.shape, self.graph.int64(list(dimensions))], axis=0)
         return self.graph.op("Reshape", [value, wanted])
 
     def last(self, kept: str) -> Tokens:
         """Return the last ones of each batch; `kept` names how many, and 0 is all."""
         graph = self.graph
-        batch, length = (graph.op("Slice", [self.shape, graph.whole([at]), graph.whole([at + 1])]) for at in (0, 1))
-        wanted = graph.op("Unsqueeze", [kept, graph.whole([0])])
-        is_all = graph.op("Equal", [wanted, graph.whole([0])])
+        batch, length = (graph.op("Slice", [self.shape, graph.int64([at]), graph.int64([at + 1])]) for at in (0, 1))
+        wanted = graph.op("Unsqueeze", [kept, graph.int64([0])])
+        is_all = graph.op("Equal", [wanted, graph.int64([0])])
         count = graph.op("Min", [length, graph.op("Where", [is_all, length, wanted])])
         return Tokens(graph, graph.op("Concat", [batch, count], axis=0))
 
@@ -37,11 +37,11 @@ class Tokens:
         """Return the rows of the last tokens of a value of shape (tokens, width)."""
         graph = self.graph
         found = last.slice(self.in_batches(value, width))
-        return graph.op("Reshape", [found, graph.whole([-1, width])])
+        return graph.op("Reshape", [found, graph.int64([-1, width])])
 
     def slice(self, value: str) -> str:
         """Return the part of a value of shape (batch, longer sequence, ...) that belongs to these tokens."""
         graph = self.graph
-        count = graph.op("Slice", [self.shape, graph.whole([1]), graph.whole([2])])
-        end = graph.whole([(1 << 63) - 1])
-        return graph.op("Slice", [value, graph.op("Neg", [count]), end, graph.whole([1])])
+        count = graph.op("Slice", [self.shape, graph.int64([1]), graph.int64([2])])
+        end = graph.int64([(1 << 63) - 1])
+        return graph.op("Slice", [value, graph.op("Neg", [count]), end, graph.int64([1])])

@@ -53,8 +53,8 @@ class _Vision:
         places = graph.input("pixel_position_ids", np.int64, ["num_images", "num_patches", 2])
         pixels, places = self._without_end(pixels, places)
         self.shape = graph.op("Shape", [places], start=0, end=2)
-        self.is_single = graph.op("Equal", [graph.op("Gather", [self.shape, graph.whole(0)]), graph.whole(1)])
-        real = graph.op("GreaterOrEqual", [graph.op("Gather", [places, graph.whole(0)], axis=2), graph.whole(0)])
+        self.is_single = graph.op("Equal", [graph.op("Gather", [self.shape, graph.int64(0)]), graph.int64(1)])
+        real = graph.op("GreaterOrEqual", [graph.op("Gather", [places, graph.int64(0)], axis=2), graph.int64(0)])
         state = self._embedded(pixels, places, real)
         self.mask = graph.op("Cast", [real], to=TensorProto.INT32)
         self.cosines, self.sines = self._rotation(places)
@@ -66,44 +66,44 @@ class _Vision:
     def _without_end(self, pixels: str, places: str) -> tuple[str, str]:
         """Cut what lies behind the end of the largest picture: attention is computed between all that is left."""
         graph = self.graph
-        real = graph.op("GreaterOrEqual", [graph.op("Gather", [places, graph.whole(0)], axis=2), graph.whole(0)])
-        counts = graph.op("ReduceSum", [graph.op("Cast", [real], to=TensorProto.INT64), graph.whole([1])], keepdims=0)
+        real = graph.op("GreaterOrEqual", [graph.op("Gather", [places, graph.int64(0)], axis=2), graph.int64(0)])
+        counts = graph.op("ReduceSum", [graph.op("Cast", [real], to=TensorProto.INT64), graph.int64([1])], keepdims=0)
         self.counts = counts
-        largest = graph.op("ReduceMax", [counts, graph.whole([0])], keepdims=1)
-        ends = [graph.whole([0]), largest, graph.whole([1])]
+        largest = graph.op("ReduceMax", [counts, graph.int64([0])], keepdims=1)
+        ends = [graph.int64([0]), largest, graph.int64([1])]
         return graph.op("Slice", [pixels, *ends]), graph.op("Slice", [places, *ends])
 
     def _embedded(self, pixels: str, places: str, real: str) -> str:
         """Return patches with their places added, of shape (patches, width)."""
         graph = self.graph
-        flat = graph.op("Reshape", [pixels, graph.whole([-1, self.pixels])])
+        flat = graph.op("Reshape", [pixels, graph.int64([-1, self.pixels])])
         centred = graph.op(
             "Mul", [graph.op("Sub", [flat, graph.constant(0.5, np.float32)]), graph.constant(2.0, np.float32)]
         )
-        state = self.parts.linear(graph.floats(centred), "patch_embedder.input_proj")
+        state = self.parts.linear(graph.to_dtype(centred), "patch_embedder.input_proj")
         plan = self.weights.plan(_TABLE)
         count = plan.shape[1]
         # Both tables as one, that of the rows behind that of the columns.
         table = TensorPlan(plan.name, (2 * count, self.width), plan.weight, whole=True)
-        inside = graph.op("Max", [places, graph.whole(0)])
-        numbers = graph.op("Add", [inside, graph.whole([0, count])])
+        inside = graph.op("Max", [places, graph.int64(0)])
+        numbers = graph.op("Add", [inside, graph.int64([0, count])])
         # Blocks of few bits save little here, and every patch needs its place.
         bits: Bits = 32 if graph.precision.encoders == 32 else 16
         found = gather(graph, numbers, table, bits, f"/{_TABLE}/Gather")
-        both = graph.op("ReduceSum", [found, graph.whole([2])], keepdims=0)
+        both = graph.op("ReduceSum", [found, graph.int64([2])], keepdims=0)
         seen = graph.op(
-            "Where", [graph.op("Unsqueeze", [real, graph.whole([-1])]), both, graph.constant(0.0, np.float32)]
+            "Where", [graph.op("Unsqueeze", [real, graph.int64([-1])]), both, graph.constant(0.0, np.float32)]
         )
-        return graph.op("Add", [state, graph.floats(graph.op("Reshape", [seen, graph.whole([-1, self.width])]))])
+        return graph.op("Add", [state, graph.to_dtype(graph.op("Reshape", [seen, graph.int64([-1, self.width])]))])
 
     def _rotation(self, places: str) -> tuple[str, str]:
         """Return cosines and sines of shape (patches, 1, 2, 1, head / 4): half of a head turns with each direction."""
         graph, rope = self.graph, self.config.section_or_defaults("rope_parameters", {"rope_theta": _THETA})
         half = self.head // 2
         frequencies = 1 / np.float32(rope.number("rope_theta")) ** (np.arange(0, half, 2, dtype=np.float32) / half)
-        turned = graph.op("Cast", [graph.op("Reshape", [places, graph.whole([-1, 1, 2, 1, 1])])], to=TensorProto.FLOAT)
+        turned = graph.op("Cast", [graph.op("Reshape", [places, graph.int64([-1, 1, 2, 1, 1])])], to=TensorProto.FLOAT)
         angles = graph.op("Mul", [turned, graph.constant(frequencies, np.float32)])
-        return graph.floats(graph.op("Cos", [angles])), graph.floats(graph.op("Sin", [angles]))
+        return graph.to_dtype(graph.op("Cos", [angles])), graph.to_dtype(graph.op("Sin", [angles]))
 
     def _layer(self, inside: str, state: str) -> str:
         graph, parts = self.graph, self.parts
@@ -126,14 +126,14 @@ class _Vision:
             return graph.op(f"{MICROSOFT}.MultiHeadAttention", inputs, num_heads=self.heads, scale=1.0)
 
         # Without a mask onnxruntime never holds all scores at once; a picture alone has no end to mask.
-        found = graph.either(self.is_single, attention, lambda: attention("", self.mask))
+        found = graph.conditional(self.is_single, attention, lambda: attention("", self.mask))
         return self.parts.linear(self._flat(found), f"{name}o_proj")
 
     def _turned(self, name: str, value: str) -> str:
         """Return queries or keys, each half of a head turned within itself, as (pictures, patches, heads * head)."""
         graph = self.graph
         normed = self.parts.norm(self._heads(self.parts.linear(value, f"{name}_proj")), f"{name}_norm")
-        halves = graph.op("Reshape", [normed, graph.whole([-1, self.heads, 2, 2, self.head // 4])])
+        halves = graph.op("Reshape", [normed, graph.int64([-1, self.heads, 2, 2, self.head // 4])])
         first, second = graph.ops("Split", [halves], 2, axis=3, num_outputs=2)
         cosines, sines = self.cosines, self.sines
         one = graph.op("Sub", [graph.op("Mul", [first, cosines]), graph.op("Mul", [second, sines])])
@@ -141,24 +141,24 @@ class _Vision:
         return self._in_pictures(graph.op("Concat", [one, two], axis=3))
 
     def _heads(self, value: str) -> str:
-        return self.graph.op("Reshape", [value, self.graph.whole([-1, self.heads, self.head])])
+        return self.graph.op("Reshape", [value, self.graph.int64([-1, self.heads, self.head])])
 
     def _in_pictures(self, value: str) -> str:
         graph = self.graph
-        shape = graph.op("Concat", [self.shape, graph.whole([self.heads * self.head])], axis=0)
+        shape = graph.op("Concat", [self.shape, graph.int64([self.heads * self.head])], axis=0)
         return graph.op("Reshape", [value, shape])
 
     def _flat(self, value: str) -> str:
-        return self.graph.op("Reshape", [value, self.graph.whole([-1, self.heads * self.head])])
+        return self.graph.op("Reshape", [value, self.graph.int64([-1, self.heads * self.head])])
 
     def _pooled(self, state: str, places: str, real: str) -> str:
         """Return the mean of each square of patches, of shape (tokens, width) in float32."""
         graph = self.graph
-        side = graph.whole(self.config.positive("pooling_kernel_size"))
+        side = graph.int64(self.config.positive("pooling_kernel_size"))
         area = graph.op("Mul", [side, side])
-        inside = graph.op("Max", [places, graph.whole(0)])
-        column, row = (graph.op("Gather", [inside, graph.whole(axis)], axis=2) for axis in (0, 1))
-        across = graph.op("Add", [graph.op("ReduceMax", [column, graph.whole([1])], keepdims=1), graph.whole(1)])
+        inside = graph.op("Max", [places, graph.int64(0)])
+        column, row = (graph.op("Gather", [inside, graph.int64(axis)], axis=2) for axis in (0, 1))
+        across = graph.op("Add", [graph.op("ReduceMax", [column, graph.int64([1])], keepdims=1), graph.int64(1)])
         square = graph.op(
             "Add",
             [
@@ -166,24 +166,24 @@ class _Vision:
                 graph.op("Mul", [graph.op("Div", [across, side]), graph.op("Div", [row, side])]),
             ],
         )
-        length = graph.op("Div", [graph.op("Gather", [self.shape, graph.whole(1)]), area])
+        length = graph.op("Div", [graph.op("Gather", [self.shape, graph.int64(1)]), area])
         belongs = graph.op("OneHot", [square, length, graph.constant([0.0, 1.0], np.float32)], axis=1)
-        seen = graph.op("Cast", [graph.op("Unsqueeze", [real, graph.whole([1])])], to=TensorProto.FLOAT)
-        shape = graph.op("Concat", [self.shape, graph.whole([self.width])], axis=0)
+        seen = graph.op("Cast", [graph.op("Unsqueeze", [real, graph.int64([1])])], to=TensorProto.FLOAT)
+        shape = graph.op("Concat", [self.shape, graph.int64([self.width])], axis=0)
         sums = graph.op(
-            "MatMul", [graph.op("Mul", [belongs, seen]), graph.op("Reshape", [graph.singles(state), shape])]
+            "MatMul", [graph.op("Mul", [belongs, seen]), graph.op("Reshape", [graph.to_float32(state), shape])]
         )
         means = graph.op("Div", [sums, graph.op("Cast", [area], to=TensorProto.FLOAT)])
-        tokens = graph.op("Div", [graph.op("Unsqueeze", [self.counts, graph.whole([1])]), area])
-        numbers = graph.op("Range", [graph.whole(0), length, graph.whole(1)])
-        exists = graph.op("Reshape", [graph.op("Less", [numbers, tokens]), graph.whole([-1])])
-        flat = graph.op("Reshape", [means, graph.whole([-1, self.width])])
+        tokens = graph.op("Div", [graph.op("Unsqueeze", [self.counts, graph.int64([1])]), area])
+        numbers = graph.op("Range", [graph.int64(0), length, graph.int64(1)])
+        exists = graph.op("Reshape", [graph.op("Less", [numbers, tokens]), graph.int64([-1])])
+        flat = graph.op("Reshape", [means, graph.int64([-1, self.width])])
         return graph.op("Compress", [flat, exists], axis=0)
 
     def _projected(self, pooled: str) -> str:
         graph = self.graph
         value = graph.op("Mul", [pooled, graph.constant(self.width**0.5, np.float32)])
         if self.config.flag("standardize"):
-            bias, scale = (graph.singles(graph.tensor(self.weights.plan(f"{_PREFIX}{name}"))) for name in _STANDARD)
+            bias, scale = (graph.to_float32(graph.tensor(self.weights.plan(f"{_PREFIX}{name}"))) for name in _STANDARD)
             value = graph.op("Mul", [graph.op("Sub", [value, bias]), scale])
         return self.parts.into_text(value, self.width, "embed_vision")

@@ -38,16 +38,6 @@ class OnnxFolder:
         length = self.text_config.get("max_position_embeddings")
         return length if isinstance(length, int) else 0
 
-    @property
-    def has_vision(self) -> bool:
-        """Return whether pictures can be encoded."""
-        return self.find("vision_encoder") is not None
-
-    @property
-    def has_audio(self) -> bool:
-        """Return whether sounds can be encoded."""
-        return self.find("audio_encoder") is not None
-
     def find(self, part: Part, precision: str = "fp32") -> Path | None:
         """Return the file of a part; of an encoder another precision where the wanted one is not there."""
         wanted = [precision] if part in TEXT_PARTS else [precision, *SUFFIXES]
