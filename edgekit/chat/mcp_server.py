@@ -11,15 +11,15 @@ import math
 import os
 import shlex
 import threading
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from edgekit.chat.calling import ToolError
+from edgekit.chat.last_words import LastWords
 from edgekit.chat.mcp_schema import plain_schema
 from edgekit.chat.tools import Tool
 from edgekit.errors import EdgekitError, UnsupportedError
@@ -60,7 +60,7 @@ class McpServer:
         self.line = line
         self._command = _parted(line)
         _check_package()
-        self._said: deque[str] = deque(maxlen=20)
+        self._last_words = LastWords()
         self._patience = patience
         self._loop = asyncio.new_event_loop()
         self._scope: CancelScope | None = None
@@ -102,7 +102,7 @@ class McpServer:
 
         command, *arguments = self._command
         parameters = StdioServerParameters(command=command, args=arguments, encoding_error_handler="replace")
-        with _listening(self._said) as errors, anyio.CancelScope() as self._scope:
+        with self._last_words.listen() as errors, anyio.CancelScope() as self._scope:
             self._scope.deadline = anyio.current_time() + self._patience
             async with Client(stdio_client(parameters, errlog=errors)) as client:
                 tools = await self._list(client)
@@ -134,7 +134,7 @@ class McpServer:
 
         def start(arguments: dict[str, Any]) -> Future[object]:
             if not self._thread.is_alive():
-                raise ToolError(f"the server of this tool has ended{self._last_words()}")
+                raise ToolError(f"the server of this tool has ended{self._last_words.quoted()}")
             return asyncio.run_coroutine_threadsafe(call(arguments), self._loop)
 
         return McpTool(declared.name, {"type": "function", "function": function}, start)
@@ -149,11 +149,7 @@ class McpServer:
         else:
             why = str(problem) or type(problem).__name__
         line = " ".join(self.line.split())
-        return EdgekitError(f"the MCP server `{line}` did not start: {why}{self._last_words()}")
-
-    def _last_words(self) -> str:
-        said = [line.strip() for line in self._said if line.strip()]
-        return f"; it said: {said[-1][:200]}" if said else ""
+        return EdgekitError(f"the MCP server `{line}` did not start: {why}{self._last_words.quoted()}")
 
 
 def start_servers(lines: Sequence[str]) -> list[McpServer]:
@@ -168,19 +164,6 @@ def start_servers(lines: Sequence[str]) -> list[McpServer]:
             server.close()
         raise
     return servers
-
-
-def _listening(lines: deque[str]) -> TextIO:
-    """Return a file for a server's stderr; what is written comes to `lines`, from where errors quote it."""
-    reading, writing = os.pipe()
-
-    def listen() -> None:
-        with os.fdopen(reading, encoding="utf-8", errors="replace") as said:
-            for line in said:
-                lines.append(line)
-
-    threading.Thread(target=listen, name="edgekit-mcp-stderr", daemon=True).start()
-    return os.fdopen(writing, "w", encoding="utf-8")
 
 
 def _value(result: CallToolResult) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ class AnswerView:
     def show(self, event: Event) -> None:
         """Show the next event."""
         from edgekit.chat.events import TextPiece, ThoughtPiece, ToolAnswered, ToolAsked, ToolCallPiece
+        from edgekit.tui.printable import printable
 
         if isinstance(event, ToolAsked):
             self._ask(event)
@@ -29,10 +31,12 @@ class AnswerView:
             return
         elif isinstance(event, TextPiece):
             # What was said before a call, and what comes after it.
-            output.write(f"\n\n{event.text}" if self._written and self._called else event.text)
+            # What a model writes must not move the cursor of a terminal; whoever reads a pipe gets it as it is.
+            text = printable(event.text) if sys.stdout.isatty() else event.text
+            output.write(f"\n\n{text}" if self._written and self._called else text)
             self._written, self._called = True, False
         elif isinstance(event, ThoughtPiece):
-            output.aside(event.text)
+            output.aside(printable(event.text))
         elif isinstance(event, ToolCallPiece):
             self._called = True
             output.hint(written(event.call))

@@ -22,8 +22,10 @@ def interruptible() -> Iterator[threading.Event]:
     writer.setblocking(False)
 
     def watch() -> None:
-        if reader.recv(1) == bytes([signal.SIGINT]):
-            stop.set()
+        # Every signal that Python handles comes here, a change of the window's size too; nothing is the end.
+        while came := reader.recv(1):
+            if came == bytes([signal.SIGINT]):
+                stop.set()
 
     watcher = threading.Thread(target=watch, name="edgekit-interrupt", daemon=True)
     watcher.start()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.engine import native
 from edgekit.engine.checkpoints import Checkpoint, Checkpoints
-from edgekit.engine.native import StopFlag, StoppedError, llama
+from edgekit.engine.native import ABORTED, StopFlag, StoppedError, llama
 from edgekit.engine.projector import MediaInput
 from edgekit.errors import DoesNotFitError, EdgekitError, UnsupportedError
 
@@ -26,8 +26,6 @@ Prompt = Sequence[list[int] | MediaInput]
 Encode = Callable[[MediaInput], "np.ndarray[Any, Any]"]
 # What stands at one position: a token, or the n-th embedding of a medium.
 Entry = int | tuple[str, int]
-
-_ABORTED = 2
 
 
 def entries(prompt: Prompt) -> list[Entry]:
@@ -249,7 +247,7 @@ class Cache:
         # Parts of the batch may be in llama.cpp's memory, out of step with our record.
         if not self._cut(len(self)):
             self._fall_back(len(self))
-        if status == _ABORTED:
+        if status == ABORTED:
             raise StoppedError
         raise EdgekitError(f"llama.cpp could not compute (status {status}): {native.complaints()}")
 

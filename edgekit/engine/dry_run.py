@@ -20,10 +20,6 @@ _MIB = 1 << 20
 _CACHE = re.compile(r"size =\s*([\d.]+) MiB \(")
 _COMPUTE = re.compile(r"compute buffer size =\s*([\d.]+) MiB")
 _OUTPUT = re.compile(r"output buffer size =\s*([\d.]+) MiB")
-# A dry run asserts under mmap (LLAMA_LOAD_MODE_NONE).
-_WITHOUT_MMAP = 0
-# LLAMA_CONTEXT_TYPE_MTP; the bindings name it not.
-_OF_DRAFTER = 1
 
 
 class Tried(NamedTuple):
@@ -42,7 +38,8 @@ class DryRun:
     def __init__(self, path: Path, *, repack: bool) -> None:
         native.forget_complaints()
         params = llama.llama_model_default_params()
-        params.no_alloc, params.load_mode, params.use_extra_bufts = True, _WITHOUT_MMAP, repack
+        # A dry run asserts under mmap.
+        params.no_alloc, params.load_mode, params.use_extra_bufts = True, llama.LLAMA_LOAD_MODE_NONE, repack
         params.n_gpu_layers = 0
         self.model: Any = llama.llama_model_load_from_file(os.fsencode(path), params)
         if not self.model:
@@ -59,7 +56,7 @@ class DryRun:
         params.type_k = getattr(llama, f"GGML_TYPE_{settings.cache_type_k}")
         params.type_v = getattr(llama, f"GGML_TYPE_{settings.cache_type_v}")
         if target:
-            params.ctx_other, params.ctx_type = target, _OF_DRAFTER
+            params.ctx_other, params.ctx_type = target, llama.LLAMA_CONTEXT_TYPE_MTP
         native.forget_complaints()
         with native.overheard() as lines:
             made = llama.llama_init_from_model(self.model, params)

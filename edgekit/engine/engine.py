@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import _thread
 import ctypes
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from edgekit.engine.media import Picture, Sound
     from edgekit.fit.plan import Plan
 
-_POLL = 0.02
 # Tokens of a prompt that say how fast prompts are read; fewer are slower.
 _MEASURED = 64
 # Of a drafter, before it is judged.
@@ -233,7 +231,7 @@ class Engine:
         done = self.cache.keep_common(wanted)
         yield done
         started = time.perf_counter()
-        with self.stopping(stop):
+        with self.cache.stop.following(stop):
             yield from self.cache.read(prompt, done, partial(self.encode, stop=stop))
         if len(wanted) - done >= _MEASURED or not self._prefill_speed:
             self._prefill_speed = (len(wanted) - done) / (time.perf_counter() - started)
@@ -260,7 +258,7 @@ class Engine:
             left = min(left, sampling.max_tokens)
         if left <= 0:
             return
-        with self._sampler(sampling) as sampler, self.stopping(stop):
+        with self._sampler(sampling) as sampler, self.cache.stop.following(stop):
             writer = Writer(self.cache, self.vocabulary, sampler, self._guessing(drafting))
             yield from writer.write(left)
 
@@ -282,30 +280,3 @@ class Engine:
 
         pointer = llama.llama_get_logits_ith(self.cache.context, -1)
         return np.ctypeslib.as_array(pointer, shape=(self.vocabulary.size,)).copy()
-
-    @contextmanager
-    def stopping(self, stop: threading.Event | None) -> Iterator[None]:
-        """End the body's computations with llama.cpp's status of an abort once `stop` is set."""
-        # A thread carries the event into llama.cpp's flag, so that a batch of any size ends at once.
-        if stop is None:
-            yield
-            return
-        lock, over = threading.Lock(), threading.Event()
-
-        def watch() -> None:
-            while not over.is_set():
-                if stop.wait(_POLL):
-                    with lock:
-                        if not over.is_set():
-                            self.cache.stop.set()
-                    return
-
-        # threading.Thread would wait here until the thread has begun: milliseconds of the first word on a busy board.
-        _thread.start_new_thread(watch, ())
-        try:
-            yield
-        finally:
-            # Waiting for the thread would hold up the first word.
-            with lock:
-                over.set()
-            self.cache.stop.clear()

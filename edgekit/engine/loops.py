@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from edgekit.engine.engine import Engine
-from edgekit.engine.native import StoppedError, llama
+from edgekit.engine.native import ABORTED, StoppedError, llama
 from edgekit.engine.sampling import Sampling
 from edgekit.errors import EdgekitError
-
-_ABORTED = 2
 
 
 class Loop(Protocol):
@@ -72,12 +70,12 @@ class BareLoop:
 
     def _compute(self, batches: Sequence[list[int]]) -> None:
         llama.llama_perf_context_reset(self._context)
-        with self._engine.stopping(self._stop):
+        with self._engine.cache.stop.following(self._stop):
             for batch in batches:
                 array = (llama.llama_token * len(batch))(*batch)
                 status = llama.llama_decode(self._context, llama.llama_batch_get_one(array, len(batch)))
                 llama.llama_synchronize(self._context)
-                if status == _ABORTED:
+                if status == ABORTED:
                     raise StoppedError
                 if status:
                     raise EdgekitError(f"llama.cpp could not compute (status {status})")

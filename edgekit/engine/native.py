@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +24,10 @@ mtmd: Any = _mtmd
 
 # GGML_LOG_LEVEL_ERROR; the bindings name no levels.
 _ERROR = 4
+# llama_decode's status where the stop flag has ended it.
+ABORTED = 2
+# Seconds between two looks whether what an event is followed for is over.
+_POLL = 0.02
 _errors: deque[str] = deque(maxlen=40)
 _overhearing: list[list[str]] = []
 
@@ -114,3 +120,30 @@ class StopFlag:
     def clear(self) -> None:
         """Let computations run again."""
         self._text[0] = b"\0"
+
+    @contextmanager
+    def following(self, stop: threading.Event | None) -> Iterator[None]:
+        """End the body's computations with llama.cpp's status of an abort once `stop` is set."""
+        # A thread carries the event into the flag, so that a batch of any size ends at once.
+        if stop is None:
+            yield
+            return
+        lock, over = threading.Lock(), threading.Event()
+
+        def watch() -> None:
+            while not over.is_set():
+                if stop.wait(_POLL):
+                    with lock:
+                        if not over.is_set():
+                            self.set()
+                    return
+
+        # threading.Thread would wait here until the thread has begun: milliseconds of the first word on a busy board.
+        _thread.start_new_thread(watch, ())
+        try:
+            yield
+        finally:
+            # Waiting for the thread would hold up the first word.
+            with lock:
+                over.set()
+            self.clear()

@@ -116,8 +116,9 @@ class Turns:
             await answer.abandon()
             if instead:
                 await screen.past.show()
-            await screen.complain(problem)
+            # Before the line that says why: who reads that finds the question in its place.
             screen.give_back(text, attachments)
+            await screen.complain(problem)
         screen.show_answering(False)
 
     async def _stream(self, messages: Sequence[Message], answer: Answer) -> rounds.Answer | None:
