@@ -2,21 +2,15 @@
 # Build packaging/Containerfile on a Debian made by debootstrap and run it with 3 GiB and without network: what `edgekit
 # pick` counts with, `edgekit demo`, a chat in a terminal, and that all that the user writes is on the volume.
 #
-# Usage: sudo packaging/test_container.sh edgekit_VERSION+py3.11_amd64.deb
+# Usage: sudo packaging/test_container.sh [edgekit_VERSION+py3.11_amd64.deb]
 # Needs debootstrap, podman, runc (crun does not know cgroups of both versions at once), tmux and Debian's mirror.
-set -euo pipefail
-package=$(realpath "$1")
-packaging=$(realpath "$(dirname "$0")")
-work=$packaging/../build/packages
-mkdir -p "$work"
-work=$(realpath "$work")
-base=$work/bookworm-amd64 storage=$work/container-test name=edgekit-test-$$
+source "$(dirname "$0")/clean_root.sh"
+package=$(realpath "${1:-$(package 'edgekit_*py3.11_amd64.deb')}")
+storage=$work/container-test name=edgekit-test-$$
 podman=(podman --runtime runc --cgroup-manager cgroupfs --storage-driver overlay
   --root "$storage/root" --runroot "$storage/run")
 # No higher limits than the shell's: raising them takes a privilege that a container around this one may lack.
 run=("${podman[@]}" run --network none --memory 3g --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 --volume models:/models)
-say() { printf '\n== %s\n' "$*"; }
-fail() { echo "$*" >&2; exit 1; }
 cleanup() {
   tmux -L "$name" kill-server 2>/dev/null || true
   "${podman[@]}" system reset --force >/dev/null 2>&1 || true
@@ -24,20 +18,14 @@ cleanup() {
 }
 trap cleanup EXIT
 
-if [ ! -e "$base/complete" ]; then
-  say "A bare bookworm (once)"
-  rm -rf "$base"
-  debootstrap --arch=amd64 --variant=minbase bookworm "$base" http://deb.debian.org/debian >"$work/debootstrap.log"
-  touch "$base/complete"
-fi
-
+fresh_root bookworm amd64 container-base
 say "Build"
 mkdir -p "$storage/context"
 cp "$package" "$storage/context/"
-tar -C "$base" --exclude='./var/cache/apt/archives/*.deb' -c . | "${podman[@]}" import --quiet - localhost/bookworm >/dev/null
+tar -C "$root" --exclude='./var/cache/apt/archives/*.deb' -c . | "${podman[@]}" import --quiet - localhost/bookworm >/dev/null
 # One layer: each would copy all that is below it. chroot: apt-get needs no container of its own.
 "${podman[@]}" build --quiet --layers=false --isolation chroot --network host --build-arg BASE=localhost/bookworm \
-  --file "$packaging/Containerfile" --tag edgekit "$storage/context" >/dev/null
+  --file "$here/Containerfile" --tag edgekit "$storage/context" >/dev/null
 "${podman[@]}" images
 
 say "What it counts with"

@@ -25,7 +25,7 @@ from edgekit.tui.clipboard import copy_through_tmux
 from edgekit.tui.commands import COMMANDS
 from edgekit.tui.composer import Composer
 from edgekit.tui.console import dark_theme
-from edgekit.tui.ending import on_ending
+from edgekit.tui.ending import has_shell, on_ending
 from edgekit.tui.gauges import Gauges, read_gauges
 from edgekit.tui.graphics import BLOCKS, Graphics
 from edgekit.tui.help import HelpScreen
@@ -166,6 +166,13 @@ class ChatApp(App[Exception]):
         await self.model.close(patience)
         await self.chat.saving.close()
         self.exit()
+
+    def action_suspend_process(self) -> None:
+        """Go back to the shell."""
+        if has_shell():
+            super().action_suspend_process()
+        else:
+            self.notify("there is no shell to go back to; Ctrl+Q leaves", timeout=4)
 
     def action_help(self) -> None:
         """List keys and commands, on every screen; again, or Esc, closes the list."""

@@ -32,3 +32,8 @@ def _write_to_nowhere() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.__stderr__.fileno())
         os.close(nowhere)
+
+
+def has_shell() -> bool:
+    """Return whether a shell started this, that can wake it up again; a console's unit and a container have none."""
+    return sys.platform == "win32" or os.getsid(0) != os.getpid()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,9 +60,14 @@ async def test_a_conversation_in_such_a_font(chat: OpenChat, glyphs: FewGlyphs) 
         assert _written(glyphs, driver.screen.replace("\n", "")) == driver.screen.replace("\n", "")
 
 
-def test_the_console_is_known_by_its_name(terminal: Terminal) -> None:
-    terminal.start_shell("env", "TERM=linux", "sh", "-c", terminal.command("chat", "demo"))
-    terminal.sees("┌─", "─┘", "Ask something")
+def test_started_by_no_shell(terminal: Terminal) -> None:
+    """As the unit of a board's console does it."""
+    terminal.start_shell("env", "TERM=linux", sys.executable, "-m", "edgekit", "chat", "demo")
+    terminal.sees("┌─", "─┘", "gemma4-pico Q8_0", "Ask something")
+    terminal.press("C-z")
+    terminal.sees("there is no shell to go back to")
+    terminal.type("Still here")
+    terminal.sees("│ Still here")
 
 
 def test_the_theme_suits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
