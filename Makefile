@@ -69,6 +69,7 @@ test-packages: packages
 	packaging/test_processors.sh
 	packaging/test_deb.sh
 	packaging/test_single_folder.sh
+	packaging/test_container.sh
 	packaging/test_arm64.sh
 
 wheelhouse: $(WEB)

@@ -130,7 +130,9 @@ def _talk(begun: Start, tools: Sequence[Tool], media: list[Path], permission: Pe
     problem = app.run()
     if app.model.running:
         # Native code that does not come to an end must not keep the person waiting.
-        os._exit(0)
+        if problem is not None:
+            output.error(str(problem))
+        os._exit(problem is not None)
     if problem is not None:
         raise problem
 

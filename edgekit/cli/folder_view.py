@@ -23,7 +23,11 @@ def judge_folder(path: Path, projector: Path | None, machine: Machine, needs: Ne
         raise UnsupportedError(f"{path} is a folder of ONNX files with its encoders inside: leave --projector out")
     folder = check_folder(path)
     check_whole(folder)
-    takes = {"text"} | ({"image", "video"} if folder.has_vision else set()) | ({"audio"} if folder.has_audio else set())
+    takes = {"text"}
+    if folder.find("vision_encoder"):
+        takes |= {"image", "video"}
+    if folder.find("audio_encoder"):
+        takes.add("audio")
     if missing := [kind for kind in needs.modalities if kind not in takes]:
         raise UnsupportedError(f"{path} is not for {missing[0]}: it was converted without that encoder")
     found = fit_folder(folder, machine, context=needs.context)
