@@ -6,7 +6,6 @@ import shlex
 import shutil
 import sys
 import sysconfig
-from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Literal
 
@@ -51,10 +50,6 @@ def before_pip() -> str:
 
 def command_for(extra: str) -> str:
     """Return the command that adds an extra of edgekit's, as in `pip install 'edgekit[onnx]'`."""
-    if kind() == "Debian package":
-        # Its environment is root's and has no pip, but Debian's can install there.
-        wanted = shlex.join(_requirements(extra))
-        return f"sudo apt install python3-pip && sudo python3 -m pip --python {_DEBIAN}/bin/python3 install {wanted}"
     if kind() == "uv tool":
         return f"uv tool install 'edgekit[{extra}]'"
     first = f"python3 -m venv {_OWN} && " if _is_closed() else ""
@@ -65,14 +60,3 @@ def _is_closed() -> bool:
     """Return whether pip cannot, or must not (PEP 668), install beside edgekit."""
     is_managed = Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").is_file()
     return kind() in ("single folder", "Debian package") or (kind() == "system's Python" and is_managed)
-
-
-def _requirements(extra: str) -> list[str]:
-    from packaging.requirements import Requirement
-
-    try:
-        every = [Requirement(one) for one in requires("edgekit") or ()]
-    except PackageNotFoundError:
-        every = []
-    of_extra = [one for one in every if one.marker and "extra" in str(one.marker)]
-    return [f"{one.name}{one.specifier}" for one in of_extra if one.marker and one.marker.evaluate({"extra": extra})]
