@@ -170,10 +170,13 @@ class Past:
 
     async def cut(self, message: Message) -> None:
         """Take a question and what came after it from the screen: it is asked again."""
-        conversation = self._screen.query_one(Conversation)
+        conversation, history = self._screen.query_one(Conversation), self._screen.history
         for widget in conversation.query(Question):
             if widget.message is message:
                 await conversation.cut(widget)
+                return
+        # It stands before the first that is shown.
+        await recall(conversation, history[: position(history, message)], self._screen.graphics)
 
     async def _complaining(self, work: Awaitable[None]) -> None:
         try:

@@ -487,6 +487,20 @@ class TestGoingBack:
             assert list(store.load(earlier)[0].messages) == person.app.chat.history
             assert len(store.summaries()) == 1
 
+    async def test_a_question_that_is_no_longer_shown_is_edited(self, chat: OpenChat, store: Store) -> None:
+        turns = [one for at in range(40) for one in (user(f"Question {at}?"), Message("assistant", (Text("Yes."),)))]
+        place = store.save(None, turns, 0, State())
+        assert place is not None
+        async with chat(conversation=place.id, size=(80, 50)) as person:
+            await person.sees("Question 39?")
+            await person.send("/edit 3")
+            await person.until(lambda: composer(person).text == "Question 2?", "the question to edit")
+            await person.press("enter")
+            await person.answered(3)
+            shown = [question.message for question in person.app.chat.query(Question)]
+            assert shown == [one for one in person.app.chat.history if one.role == "user"]
+            assert len(shown) == 3
+
     async def test_esc_leaves_the_question_as_it_was(self, chat: OpenChat, store: Store, earlier: int) -> None:
         async with chat(conversation=earlier) as person:
             await person.sees("Many things.")
