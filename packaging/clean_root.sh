@@ -79,7 +79,8 @@ nothing_left() {
   comm -13 "$1" "$root.after"
 }
 
-# uses EDGEKIT: what a package is for: the tour, and the bundled model in onnxruntime, which the tour leaves out.
+# uses EDGEKIT KIND: what a package is for: the tour, and the bundled model in onnxruntime, which the tour leaves out.
+# KIND is what `edgekit doctor` calls the package; what else it finds is not judged here.
 uses() {
   local started answer
   as_user "$1" --version
@@ -90,4 +91,7 @@ uses() {
   answer=$(as_user "$1" run /home/pi/onnx "Who are you?")
   echo "in onnxruntime: $answer"
   [[ $answer == *gemma4-pico* ]] || fail "that is no answer"
+  as_user "$1" doctor >"$root.doctor" || true
+  grep -F "$2" "$root.doctor" || fail "doctor does not know its package:"$'\n'"$(cat "$root.doctor")"
+  if grep "not installed" "$root.doctor"; then fail "extras are missing"; fi
 }

@@ -34,7 +34,7 @@ as_user bash -c 'source /usr/share/bash-completion/completions/edgekit
   COMP_WORDS=(edgekit pi) COMP_CWORD=1; _edgekit_completion edgekit; echo "edgekit pi<Tab>: ${COMPREPLY[*]}"
   test "${COMPREPLY[*]}" = pick'
 inside test -s /usr/share/man/man1/edgekit.1.gz
-uses edgekit
+uses edgekit "Debian package"
 
 say "Remove"
 inside apt-get -qq purge edgekit

@@ -16,7 +16,7 @@ as_user tar xzf "/packages/$(basename "$archive")" -C /home/pi
 echo "unpacked in $(seconds_since "$started") s, $(du -sm "$root/home/pi/edgekit" | cut -f1) MB"
 
 say "What runs"
-uses /home/pi/edgekit/edgekit
+uses /home/pi/edgekit/edgekit "single folder"
 
 say "Remove"
 as_user rm -r /home/pi/edgekit

@@ -21,7 +21,7 @@ as_user /home/pi/venv/bin/pip install --quiet --no-index --find-links "/packages
 echo "installed in $(seconds_since "$started") s, $(du -sm "$root/home/pi/venv" | cut -f1) MB"
 
 say "What runs"
-uses /home/pi/venv/bin/edgekit
+uses /home/pi/venv/bin/edgekit "virtual environment"
 
 say "Remove"
 as_user rm -r /home/pi/venv

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import unicodedata
+from contextlib import suppress
 
 _ERRORS = "edgekit.nearest"
 # edgekit's own signs; accents go from other letters.
@@ -43,7 +44,9 @@ def open_streams() -> None:
     if isinstance(sys.stdin, io.TextIOWrapper):
         # Who writes more than ASCII where that is all there is writes UTF-8; other bytes stay, in names of files.
         ascii_only = codecs.lookup(sys.stdin.encoding).name == "ascii"
-        sys.stdin.reconfigure(encoding="utf-8" if ascii_only else None, errors="surrogateescape")
+        # A program that has read from it, and then calls edgekit, goes on as it began.
+        with suppress(io.UnsupportedOperation):
+            sys.stdin.reconfigure(encoding="utf-8" if ascii_only else None, errors="surrogateescape")
 
 
 def has_every_letter(encoding: str) -> bool:
