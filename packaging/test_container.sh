@@ -7,14 +7,16 @@
 source "$(dirname "$0")/clean_root.sh"
 package=$(realpath "${1:-$(package 'edgekit_*py3.11_amd64.deb')}")
 storage=$work/container-test name=edgekit-test-$$
+# podman wants a short path for what runs.
+running=$(mktemp -d)
 podman=(podman --runtime runc --cgroup-manager cgroupfs --storage-driver overlay
-  --root "$storage/root" --runroot "$storage/run")
+  --root "$storage/root" --runroot "$running")
 # No higher limits than the shell's: raising them takes a privilege that a container around this one may lack.
 run=("${podman[@]}" run --network none --memory 3g --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 --volume models:/models)
 cleanup() {
   tmux -L "$name" kill-server 2>/dev/null || true
   "${podman[@]}" system reset --force >/dev/null 2>&1 || true
-  rm -rf "$storage"
+  rm -rf "$storage" "$running"
 }
 trap cleanup EXIT
 
