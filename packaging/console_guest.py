@@ -159,7 +159,8 @@ def judge(guest: Guest) -> None:
     guest.closes("folder above")
     guest.press("ctrl-z", "ctrl-t")
     guest.shows("thinking on")
-    guest.type("Who are you?")
+    # Not everything makes the bundled model think.
+    guest.type("Count to three")
     guest.shows("Thought")
     say("every character is in the font: answer, help, files, thought; Ctrl+Z stops nothing")
     guest.picture("thought")

@@ -35,7 +35,7 @@ inside sh -c 'dpkg --force-unsafe-io --install edgekit.deb && rm edgekit.deb
   useradd --shell /bin/bash pi && systemctl enable edgekit-console@pi'
 # As `systemctl edit` writes it.
 drop_in() { mkdir -p "$root/etc/systemd/system/$1.d" && printf '[Service]\n%s\n' "$2" >"$root/etc/systemd/system/$1.d/override.conf"; }
-drop_in edgekit-console@pi.service 'Environment="EDGEKIT_CHAT=demo"'
+drop_in edgekit-console@pi.service 'Environment="EDGEKIT_CHAT=demo --temperature 0"'
 # Through the serial line the test looks at the machine from inside.
 drop_in serial-getty@ttyS0.service $'ExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear ttyS0 dumb'
 cp "$root"/boot/vmlinuz-* "$machine/kernel"
