@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edgekit import paths
 from edgekit.errors import FileError, UnavailableError
-from edgekit.hub.names import kind, quantization
+from edgekit.hub.names import kind, part_count, quantization
 from edgekit.hub.remote import Listing, RemoteFile
 
 UNFINISHED = ".incomplete"
@@ -86,7 +86,7 @@ def cached_models(repo: str, wanted: str = "") -> list[Path]:
     found: dict[str, Path] = {}
     for path in cached_ggufs(repo):
         name = name_in_repo(path)
-        is_first = "-of-" not in path.stem or "-00001-of-" in path.stem
+        is_first = part_count(name) == 1 or "-00001-of-" in path.stem
         if kind(name) == "text" and is_first and wanted.upper() in ("", quantization(name)):
             found.setdefault(name, path)
     return list(found.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgekit.errors import DoesNotFitError, EdgekitError, FileError, UnavailableError
+from edgekit.hub.address import endpoint
 
 _LOG_IN = "`hf auth login`"
 _KEPT = "; what arrived is kept"
@@ -19,7 +20,7 @@ def explain(problem: Exception, repo: str, *, kept: bool = False) -> EdgekitErro
     import httpx2
     from huggingface_hub import errors
 
-    host, address, comfort = _host(), f"{_endpoint()}/{repo}", _KEPT if kept else ""
+    host, address, kept_note = _host(), f"{endpoint()}/{repo}", _KEPT if kept else ""
     if isinstance(problem, EdgekitError):
         return problem
     if isinstance(problem, errors.OfflineModeIsEnabled):
@@ -35,7 +36,7 @@ def explain(problem: Exception, repo: str, *, kept: bool = False) -> EdgekitErro
     if isinstance(problem, (errors.EntryNotFoundError, errors.RevisionNotFoundError)):
         return FileError(f"{repo} changed while it was asked: run the command again")
     if isinstance(problem, errors.HfHubHTTPError):
-        return _status(problem, host, repo, comfort)
+        return _status(problem, host, repo, kept_note)
     if isinstance(problem, errors.FileMetadataError):
         return UnavailableError(f"{host} does not answer as the Hub does: check HF_ENDPOINT, the proxy and the network")
     if isinstance(problem, httpx2.ProxyError):
@@ -43,10 +44,10 @@ def explain(problem: Exception, repo: str, *, kept: bool = False) -> EdgekitErro
     if isinstance(problem, (CutError, httpx2.TransportError, httpx2.TooManyRedirects, httpx2.InvalidURL)):
         return UnavailableError(
             f"{host} cannot be reached ({_short(problem)}): check the network, or name a mirror with HF_ENDPOINT"
-            f"{comfort}"
+            f"{kept_note}"
         )
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DoesNotFitError(f"the disk is full: free some space and run it again{comfort}")
+        return DoesNotFitError(f"the disk is full: free some space and run it again{kept_note}")
     if isinstance(problem, ValueError):
         return UnavailableError(f"{host} does not answer as the Hub does ({_short(problem)}): check HF_ENDPOINT")
     return None
@@ -62,11 +63,11 @@ def _gated(problem: Exception, repo: str, address: str) -> str:
         )
     return (
         f"{repo} is gated: open {address} in a browser, log in and accept its terms, make a token at "
-        f"{_endpoint()}/settings/tokens, give it to {_LOG_IN} (or HF_TOKEN), and run this again"
+        f"{endpoint()}/settings/tokens, give it to {_LOG_IN} (or HF_TOKEN), and run this again"
     )
 
 
-def _status(problem: Exception, host: str, repo: str, comfort: str) -> EdgekitError:
+def _status(problem: Exception, host: str, repo: str, kept_note: str) -> EdgekitError:
     from huggingface_hub.errors import HfHubHTTPError
 
     assert isinstance(problem, HfHubHTTPError)
@@ -82,7 +83,7 @@ def _status(problem: Exception, host: str, repo: str, comfort: str) -> EdgekitEr
             f"{host} asks for fewer requests (429): wait some minutes, or {_LOG_IN} for a higher limit"
         )
     if code >= 500:
-        return UnavailableError(f"{host} has trouble ({code}): try again later{comfort}")
+        return UnavailableError(f"{host} has trouble ({code}): try again later{kept_note}")
     return EdgekitError(f"{host} answers {code} to a request for {repo}: try again later")
 
 
@@ -90,11 +91,5 @@ def _short(problem: Exception) -> str:
     return " ".join(str(problem).split())[:120] or type(problem).__name__
 
 
-def _endpoint() -> str:
-    from huggingface_hub import constants
-
-    return constants.ENDPOINT.rstrip("/")
-
-
 def _host() -> str:
-    return _endpoint().partition("://")[2]
+    return endpoint().partition("://")[2]

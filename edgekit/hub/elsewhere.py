@@ -19,7 +19,7 @@ def adopt(file: RemoteFile, folders: Sequence[Path], report: Callable[[int], Non
     `folders` are of LM Studio, whose files are found by their size. A hard link survives the other program's deleting
     it; where the disk is another one, or the file somebody else's, it is a symbolic link.
     """
-    for found in (*_by_checksum(file), *_by_size(file, folders)):
+    for found in (*_by_checksum(file), *_ggufs(folders)):
         with suppress(OSError):
             if found.stat().st_size != file.bytes:
                 continue
@@ -44,7 +44,7 @@ def _by_checksum(file: RemoteFile) -> Iterator[Path]:
     yield from (folder / "blobs" / f"sha256-{file.checksum}" for folder in ollama_folders())
 
 
-def _by_size(file: RemoteFile, folders: Sequence[Path]) -> Iterator[Path]:
+def _ggufs(folders: Sequence[Path]) -> Iterator[Path]:
     for folder in folders:
         # Publisher, model, file.
         yield from sorted(folder.glob("*/*/*.gguf"))

@@ -46,6 +46,19 @@ def earlier(store: Store) -> int:
     return place.id
 
 
+@pytest.fixture
+def opens(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Saved conversations come from the disk once this is set."""
+    gate, load = threading.Event(), Store.load
+
+    def load_late(self: Store, id: int) -> Any:
+        gate.wait(60)
+        return load(self, id)
+
+    monkeypatch.setattr(Store, "load", load_late)
+    return gate
+
+
 def latest(store: Store) -> Saved | None:
     found = store.latest()
     return store.load(found.id)[0] if found else None
@@ -210,34 +223,20 @@ class TestOpening:
             assert person.app.chat.status.status.used > 60
 
     async def test_what_is_typed_before_it_is_open_stays(
-        self, chat: OpenChat, store: Store, earlier: int, monkeypatch: pytest.MonkeyPatch
+        self, chat: OpenChat, store: Store, earlier: int, opens: threading.Event
     ) -> None:
-        gate, load = threading.Event(), Store.load
-
-        def load_late(self: Store, id: int) -> Any:
-            gate.wait(60)
-            return load(self, id)
-
-        monkeypatch.setattr(Store, "load", load_late)
         async with chat(conversation=earlier) as person:
             await person.type("!")
-            gate.set()
+            opens.set()
             await person.until(lambda: composer(person).text == "and then!", "both texts")
             await until_drafted(person, store, "and then!")
 
     async def test_what_is_sent_before_it_is_open_is_asked_there(
-        self, chat: OpenChat, earlier: int, monkeypatch: pytest.MonkeyPatch
+        self, chat: OpenChat, earlier: int, opens: threading.Event
     ) -> None:
-        gate, load = threading.Event(), Store.load
-
-        def load_late(self: Store, id: int) -> Any:
-            gate.wait(60)
-            return load(self, id)
-
-        monkeypatch.setattr(Store, "load", load_late)
         async with chat(conversation=earlier) as person:
             await person.send("Who are you?")
-            gate.set()
+            opens.set()
             await person.answered(3)
             assert [message.text for message in person.app.chat.history][4] == "Who are you?"
 
