@@ -11,6 +11,7 @@ from edgekit.chat.events import Finished, Prefilling, TextPiece, ThoughtPiece, T
 from edgekit.chat.message import Message, Text, ToolCall
 from edgekit.tui import prose
 from edgekit.tui.answer import Answer
+from edgekit.tui.app import ChatApp
 from edgekit.tui.feed import Emit, Feed
 from edgekit.tui.printable import printable
 from edgekit.tui.prose import MarkdownPart, Prose
@@ -20,7 +21,9 @@ _TURN = Finished(Message("assistant", (Text("x"),)), "stop", Usage(300, 100, 0, 
 
 
 class AnswerApp(App[None]):
-    """Shows one answer."""
+    """Shows one answer as the chat does."""
+
+    CSS_PATH = ChatApp.CSS_PATH
 
     def compose(self) -> ComposeResult:
         yield Answer()
