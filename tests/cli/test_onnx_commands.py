@@ -91,6 +91,23 @@ def test_what_is_cut_short_is_found(name, size, said, edgekit, onnx_folder, tmp_
     assert problem["text"] in refused.stderr
 
 
+def test_a_flipped_bit_is_found(edgekit, onnx_folder, tmp_path):
+    def problems():
+        return json.loads(edgekit("inspect", folder, "--json").stdout)["problems"]
+
+    folder = shutil.copytree(onnx_folder, tmp_path / "model")
+    weights = folder / "onnx/decoder_model_merged_q4.onnx_data"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    (problem,) = problems()
+    assert problem["name"] == "damaged"
+    assert problem["text"].startswith(f"{weights} is damaged: its checksum")
+    (folder / "SHA256SUMS").write_bytes(b"\xff")
+    (problem,) = problems()
+    assert problem["text"].startswith(f"{folder / 'SHA256SUMS'} is damaged")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -51,8 +51,7 @@ class TimedOnnx:
         """Write tokens; returns how many."""
         tokens = list(self._engine.write(Sampling(seed=count, max_tokens=count), stop))
         # Nothing is computed for the last token that the model writes: it has to be, to be timed.
-        with stoppable(stop) as run:
-            self._engine.decoder.append(tokens[-1], run)
+        self._engine.decoder.append(tokens[-1], Run(stop))
         return len(tokens)
 
     def alone(self, stop: threading.Event) -> BareLoop:
