@@ -20,6 +20,7 @@ from synthetic_model import write_synthetic
 
 from edgekit.engine.bench import Work, measure
 from edgekit.engine.engine import Engine
+from edgekit.engine.timed_llama import TimedLlama
 from edgekit.fit.estimate import Load
 from edgekit.fit.plan import Plan
 from edgekit.fit.recognized import recognized
@@ -55,13 +56,13 @@ def compare(model: Path, work: Work) -> None:
         settings = Settings(context=work.context, repack=repack)
         plan = Plan(model, context=work.context, repack=repack, threads=machine.processor.physical_cores)
         with Engine.open(plan) as engine:
-            for sample in measure(engine, work, lambda done, total, text: None, threading.Event()):
+            for sample in measure(TimedLlama(engine), work, lambda done, total, text: None, threading.Event()):
                 predicted = _predicted(sample.test, sample.depth, load, settings, machine)
                 error = predicted / max(sample.edgekit) - 1
                 worst[sample.test] = max(worst[sample.test], error, key=abs)
                 print(
                     f"{sample.test:8}{sample.depth:6}{repack!s:>8}{predicted:11.1f}{max(sample.edgekit):10.1f}"
-                    f"{error:+8.1%}{max(sample.llama_cpp):11.1f}{sample.ratio:7.1%}",
+                    f"{error:+8.1%}{max(sample.alone):11.1f}{sample.ratio:7.1%}",
                     flush=True,
                 )
     print(f"worst error: decode {worst['decode']:+.1%}, prefill {worst['prefill']:+.1%}")

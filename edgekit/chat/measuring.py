@@ -8,13 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.chat.models import find_plan
+from edgekit.chat.onnx_fit import graphs
+from edgekit.chat.run_options import RunOptions
+from edgekit.chat.runnable import find_runnable
 from edgekit.engine.bench import Work, measure, suited
 from edgekit.engine.check import check_model
-from edgekit.engine.engine import Engine
+from edgekit.engine.onnx.folder import check_folder
+from edgekit.engine.open_model import timed_model
 from edgekit.engine.threads import physical_cores
 from edgekit.engine.tune import Tuning, tune
 from edgekit.fit.budget import budget
+from edgekit.fit.folder_bench import keep_folder_bench
 from edgekit.fit.measured import file
+from edgekit.fit.onnx_plan import OnnxPlan
 from edgekit.fit.plan import Plan
 from edgekit.fit.recognized import recognized
 from edgekit.fit.recording import keep_bench, keep_tuned
@@ -36,31 +42,50 @@ class Row:
     predicted: Speed | None
 
 
+# Samples with what was predicted of them, and what keeps them.
+_Result = tuple[tuple[Row, ...], Callable[[], object]]
+
+
 @dataclass(frozen=True)
 class Timed:
     """A timed model."""
 
-    plan: Plan
+    plan: Plan | OnnxPlan
+    # What computes beneath: llama.cpp or onnxruntime.
+    library: str
     threads: int
     rows: tuple[Row, ...]
     # Where it is kept, None where the home cannot be written.
     kept: Path | None
 
 
-def time_model(
-    name: str, work: Work, context: int | None, progress: Progress, stop: threading.Event, *, force: bool = False
-) -> Timed:
+def time_model(name: str, work: Work, options: RunOptions, progress: Progress, stop: threading.Event) -> Timed:
     """Time prefill and decode as chat would run the model, and keep the result; StoppedError when `stop` is set."""
-    plan = find_plan(name, context=context, usual=work.context, media=False, force=force, progress=progress)
-    header = check_model(plan.model)
+    plan = find_runnable(name, options, progress, usual=work.context, media=False)
     work = suited(work, plan.context)
-    machine = probe(measure=True, progress=progress)
     plan = replace(plan, context=work.context)
+    # Only files of llama.cpp's are predicted, from its kernels.
+    machine = probe(measure=isinstance(plan, Plan), progress=progress)
     threads = plan.threads or physical_cores()
-    with Engine.open(plan, lambda share: progress(share, 1, "loading")) as engine:
-        samples = list(measure(engine, work, progress, stop))
+    with timed_model(plan, lambda share: progress(share, 1, "loading")) as model:
+        samples, library = list(measure(model, work, progress, stop)), model.library
+    if isinstance(plan, OnnxPlan):
+        rows, keep = _of_folder(plan, threads, machine, samples)
+    else:
+        rows, keep = _of_file(plan, threads, machine, samples)
+    return Timed(plan, library, threads, rows, _kept(keep))
+
+
+def _of_folder(plan: OnnxPlan, threads: int, machine: Machine, samples: list[Sample]) -> _Result:
+    parts = graphs(check_folder(plan.model), plan.precision)
+    rows = tuple(Row(one, None) for one in samples)
+    return rows, lambda: keep_folder_bench(plan, threads, parts, machine, samples)
+
+
+def _of_file(plan: Plan, threads: int, machine: Machine, samples: list[Sample]) -> _Result:
+    header = check_model(plan.model)
     rows = tuple(Row(one, _predicted(one.test, one.depth, plan, header, machine)) for one in samples)
-    return Timed(plan, threads, rows, _kept(lambda: keep_bench(plan, threads, header, machine, samples)))
+    return rows, lambda: keep_bench(plan, threads, header, machine, samples)
 
 
 def tune_model(

@@ -31,7 +31,7 @@ from edgekit.hub.names import kind
 
 # Instead of a drafter's file: the one that lies beside the model.
 OWN_DRAFTER = Path("auto")
-_CONTEXT = 8192
+USUAL_CONTEXT = 8192
 # So small a file computes faster on one thread than two can meet after every operation.
 _TINY = 64 << 20
 
@@ -42,7 +42,7 @@ def find_plan(
     projector: Path | None = None,
     drafter: Path | None = None,
     context: int | None = None,
-    usual: int = _CONTEXT,
+    usual: int = USUAL_CONTEXT,
     media: bool = True,
     force: bool = False,
     progress: Progress = silent,

@@ -10,13 +10,14 @@ from edgekit.engine.onnx.folder import TEXT_PARTS, OnnxFolder
 from edgekit.engine.onnx.runtime import CPU
 from edgekit.fit.budget import Budget, budgets
 from edgekit.fit.estimate import PROCESS, Estimate, Line
-from edgekit.fit.onnx_plan import OnnxPlan
+from edgekit.fit.folder_bench import Graphs, folder_speed
+from edgekit.fit.onnx_plan import BATCH, OnnxPlan
+from edgekit.fit.samples import Test
+from edgekit.fit.speed import Speed
 from edgekit.hardware.machine import Machine
 
 _GIB = 1 << 30
 _CONTEXT = 8192
-# Tokens of a batch, as engine/onnx/decoder.py computes them.
-_BATCH = 512
 # The best first. A processor computes in float32: half precision costs it conversions at every operation.
 _ON_CPU = ("fp32", "int8", "q8", "q4", "fp16", "q4f16")
 _ELSEWHERE = ("fp32", "fp16", "int8", "q8", "q4f16", "q4")
@@ -67,6 +68,17 @@ def fit_folder(
     return next((one for one in found if one.fits), None) or min(found, key=lambda one: one.shortfall)
 
 
+def graphs(folder: OnnxFolder, precision: str) -> Graphs:
+    """Return what measurements of a precision are kept under."""
+    decoder, *_ = folder.part_files(TEXT_PARTS[1], precision)
+    return Graphs(decoder, folder.bytes(precision))
+
+
+def speed_here(test: Test, found: OnnxPick, machine: Machine, depth: int) -> Speed | None:
+    """Return what `edgekit bench` measured of a pick on this machine after `depth` tokens; None where it did not."""
+    return folder_speed(test, found.plan, graphs(found.folder, found.plan.precision), machine, depth)
+
+
 def memory(folder: OnnxFolder, plan: OnnxPlan) -> Estimate:
     """Return what onnxruntime holds, line by line.
 
@@ -114,4 +126,4 @@ def _compute(folder: OnnxFolder, config: TextConfig, plan: OnnxPlan) -> int:
     # A batch's scores of attention, its widest states, and a row of logits.
     widest = max(config.feed_forward(layer) for layer in range(config.layers))
     per_token = config.heads * plan.context + 6 * config.hidden_size + 3 * widest
-    return 4 * (_BATCH * (per_token + config.layers * config.per_layer_input) + folder.vocabulary_size)
+    return 4 * (BATCH * (per_token + config.layers * config.per_layer_input) + folder.vocabulary_size)

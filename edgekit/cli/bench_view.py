@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,7 +12,10 @@ from rich.text import Text
 
 from edgekit.chat.measuring import Row, Timed
 from edgekit.cli import output
+from edgekit.engine.onnx.runtime import CPU
 from edgekit.engine.tune import Trial, Tuning
+from edgekit.fit.onnx_plan import OnnxPlan
+from edgekit.fit.plan import Plan
 from edgekit.fit.speed import Speed
 
 
@@ -20,29 +24,27 @@ def show_timed(timed: Timed, *, json: bool) -> None:
     if json:
         output.json_object(_timed_as_json(timed))
         return
-    table = _table("", "after", "edgekit", "llama.cpp", "ratio", "predicted")
+    table = _table("", "after", "edgekit", timed.library, "ratio", "predicted")
     for row in timed.rows:
         sample = row.sample
         table.add_row(
             Text(f"{sample.test} {sample.tokens}", "bold"),
             f"{sample.depth:,}",
             _spread(sample.edgekit),
-            _spread(sample.llama_cpp),
+            _spread(sample.alone),
             f"{sample.ratio:.1%}",
             _range(row.predicted),
         )
     output.show(table)
-    plan = timed.plan
     threads = "1 thread" if timed.threads == 1 else f"{timed.threads} threads"
-    copy = "with" if plan.repack else "without"
     output.hint(
         f"Tokens per second, middle of {len(timed.rows[0].sample.edgekit)} with half their spread; {threads}, "
-        f"ubatch {plan.ubatch}, {copy} the rearranged copy of the weights."
+        f"{_way(timed.plan)}."
     )
     predicted = next((row.predicted for row in timed.rows if row.predicted), None)
     if predicted:
         output.hint(f"Predicted from {predicted.basis}.")
-    _tell_kept(timed.kept, "pick shows these speeds for this variant and quantization" if predicted else "")
+    _tell_kept(timed.kept, _use(timed.plan, is_known=predicted is not None))
 
 
 def show_tuning(found: Tuning, kept: Path | None, *, json: bool) -> None:
@@ -71,6 +73,21 @@ def show_tuning(found: Tuning, kept: Path | None, *, json: bool) -> None:
     _tell_kept(kept, "chat and run use these settings for this model")
 
 
+def _way(plan: Plan | OnnxPlan) -> str:
+    if isinstance(plan, OnnxPlan):
+        return f"{plan.precision} by {plan.provider}"
+    copy = "with" if plan.repack else "without"
+    return f"ubatch {plan.ubatch}, {copy} the rearranged copy of the weights"
+
+
+def _use(plan: Plan | OnnxPlan, *, is_known: bool) -> str:
+    """Return what a kept bench is for; empty where nothing shows it."""
+    if isinstance(plan, OnnxPlan):
+        command = shlex.join(["edgekit", "pick", "--model", str(plan.model), "--quant", plan.precision])
+        return f"`{command}` shows these speeds" if plan.provider == CPU else ""
+    return "pick shows these speeds for this variant and quantization" if is_known else ""
+
+
 def _tell_kept(kept: Path | None, use: str) -> None:
     why = f": {use}" if use else ""
     output.hint(f"Kept in {kept}{why}." if kept else "Could not be kept: the home cannot be written.")
@@ -95,21 +112,25 @@ def _timed_as_json(timed: Timed) -> dict[str, Any]:
     plan = timed.plan
     return {
         "model": plan.model,
-        "settings": {
-            "context": plan.context,
-            "threads": timed.threads,
-            "batch_threads": plan.batch_threads or timed.threads,
-            "ubatch": plan.ubatch,
-            "repack": plan.repack,
-            "gpu_layers": plan.gpu_layers,
-            "cache_type": plan.cache_type_k,
-        },
-        "results": [_row_as_json(row) for row in timed.rows],
+        "settings": {"context": plan.context, "threads": timed.threads, **_settings(plan, timed.threads)},
+        "results": [_row_as_json(row, timed.library.replace(".", "_")) for row in timed.rows],
         "kept": timed.kept,
     }
 
 
-def _row_as_json(row: Row) -> dict[str, Any]:
+def _settings(plan: Plan | OnnxPlan, threads: int) -> dict[str, Any]:
+    if isinstance(plan, OnnxPlan):
+        return {"quantization": plan.precision, "provider": plan.provider}
+    return {
+        "batch_threads": plan.batch_threads or threads,
+        "ubatch": plan.ubatch,
+        "repack": plan.repack,
+        "gpu_layers": plan.gpu_layers,
+        "cache_type": plan.cache_type_k,
+    }
+
+
+def _row_as_json(row: Row, library: str) -> dict[str, Any]:
     sample, predicted = row.sample, row.predicted
     return {
         "test": sample.test,
@@ -117,8 +138,8 @@ def _row_as_json(row: Row) -> dict[str, Any]:
         "tokens": sample.tokens,
         "tokens_per_second": median(sample.edgekit),
         "repetitions": sample.edgekit,
-        "llama_cpp_tokens_per_second": median(sample.llama_cpp),
-        "llama_cpp_repetitions": sample.llama_cpp,
+        f"{library}_tokens_per_second": median(sample.alone),
+        f"{library}_repetitions": sample.alone,
         "ratio": sample.ratio,
         "predicted": predicted and {"low": predicted.low, "high": predicted.high, "basis": predicted.basis},
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgekit.chat.models import projector_beside
 from edgekit.cli import output
-from edgekit.cli.judged import Judged
+from edgekit.cli.judged import Judged, speed_line
 from edgekit.cli.pick_json import speed
 from edgekit.engine.check import check_context, check_model, check_projector, trained_context
 from edgekit.engine.file_fit import fit_file
@@ -52,7 +52,7 @@ def judge_file(model: Path, projector: Path | None, machine: Machine, needs: Nee
         (str(header.path), *(("--projector", str(projector)) if projector else ())),
         settings.context,
         facts,
-        _speed(found),
+        speed_line(found.decode),
     )
 
 
@@ -79,8 +79,3 @@ def _description(found: FilePick) -> str:
     parts = [found.load.variant.name] if found.load else []
     parts += [str(kind), output.size(found.header.bytes), where]
     return ", ".join([*parts, f"KV cache {settings.cache_type_k}", *(["repacked"] if settings.repack else [])])
-
-
-def _speed(found: FilePick) -> str:
-    decode = found.decode
-    return f"{decode.low:.0f} to {decode.high:.0f} tokens/s: {decode.basis}." if decode else ""

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgekit.chat.onnx_fit import fit_folder
+from edgekit.chat.onnx_fit import fit_folder, speed_here
 from edgekit.cli import output
-from edgekit.cli.judged import Judged
+from edgekit.cli.judged import Judged, speed_line
+from edgekit.cli.pick_json import speed
 from edgekit.engine.onnx.damage import check_whole
-from edgekit.engine.onnx.folder import check_folder
+from edgekit.engine.onnx.folder import check_folder, check_precision
 from edgekit.errors import UnsupportedError
 from edgekit.fit.needs import Needs
+from edgekit.fit.speed import DEPTH
 from edgekit.hardware.machine import Machine
 
 
-def judge_folder(path: Path, projector: Path | None, machine: Machine, needs: Needs) -> Judged:
-    """Return whether a folder fits a machine and in which precision.
+def judge_folder(path: Path, precision: str | None, machine: Machine, needs: Needs) -> Judged:
+    """Return whether a folder fits a machine in a precision, or in which one.
 
     Raises FileError where it is damaged or no model, UnsupportedError where it cannot take in what is needed.
     """
-    if projector is not None:
-        raise UnsupportedError(f"{path} is a folder of ONNX files with its encoders inside: leave --projector out")
     folder = check_folder(path)
     check_whole(folder)
     takes = {"text"}
@@ -30,13 +30,17 @@ def judge_folder(path: Path, projector: Path | None, machine: Machine, needs: Ne
         takes.add("audio")
     if missing := [kind for kind in needs.modalities if kind not in takes]:
         raise UnsupportedError(f"{path} is not for {missing[0]}: it was converted without that encoder")
-    found = fit_folder(folder, machine, context=needs.context)
+    wanted = check_precision(folder, precision) if precision else None
+    found = fit_folder(folder, machine, context=needs.context, precision=wanted)
     precision = found.plan.precision
+    decode = speed_here("decode", found, machine, DEPTH)
     facts = {
         "architecture": folder.config.get("model_type"),
         "file": found.plan.model,
         "bytes": folder.bytes(precision),
         "placement": "cpu",
+        "decode_tokens_per_second": speed(decode),
+        "prefill_tokens_per_second": speed(speed_here("prefill", found, machine, 0)),
     }
     return Judged(
         found,
@@ -47,4 +51,5 @@ def judge_folder(path: Path, projector: Path | None, machine: Machine, needs: Ne
         (str(found.plan.model), "--quant", precision),
         found.plan.context,
         facts,
+        speed_line(decode),
     )

@@ -33,7 +33,11 @@ def command(
         else:
             inspect_view.show_comparison(comparison)
         return
-    report = inspect(path) if other is None else inspect_pair(path, other)
+    if other is None:
+        with output.progress("Reading", in_bytes=True) as step:
+            report = inspect(path, step)
+    else:
+        report = inspect_pair(path, other)
     if json:
         output.json_object(report)
     else:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from edgekit.cli import machine_view, memory_view, output
 from edgekit.fit.plan import Plan
+from edgekit.fit.speed import Speed
 from edgekit.hardware.machine import Machine
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class Judged:
         """Return the command that talks with the model."""
         context = () if self.context == Plan.context else ("--context", str(self.context))
         return shlex.join(["edgekit", "chat", *self.arguments, *context])
+
+
+def speed_line(decode: Speed | None) -> str:
+    """Return how fast a model writes, for people; empty where it is not known."""
+    return f"{decode.low:.0f} to {decode.high:.0f} tokens/s: {decode.basis}." if decode else ""
 
 
 def show(judged: Judged, machine: Machine, *, explain: bool) -> None:

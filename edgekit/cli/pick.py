@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli import output
-from edgekit.cli.options import JsonOption, refuse_beside
+from edgekit.cli.options import JsonOption, QuantOption, refuse_beside
 
 if TYPE_CHECKING:
     from edgekit.fit.needs import Needs
@@ -34,7 +34,7 @@ class Preference(str, Enum):
 
 
 # What says something where there is nothing to choose.
-_OF_ONE_MODEL = ("model", "projector", "context", "modality", "profile", "explain", "measure", "json")
+_OF_ONE_MODEL = ("model", "projector", "quant", "context", "modality", "profile", "explain", "measure", "json")
 
 
 class Policy(str, Enum):
@@ -67,6 +67,7 @@ def command(
     projector: Annotated[
         Path | None, typer.Option(help="The projector of --model, if it is not beside it.", metavar="FILE")
     ] = None,
+    quant: QuantOption = None,
     measure: Annotated[bool, typer.Option(help="Measure the memory bandwidth, once per machine.")] = True,
     json: JsonOption = False,
 ) -> None:
@@ -82,12 +83,14 @@ def command(
         return
     if projector and not model:
         raise typer.BadParameter("a projector belongs to a --model", param_hint="--projector")
+    if quant and not model:
+        raise typer.BadParameter("a precision belongs to a --model that is an ONNX folder", param_hint="--quant")
     if model:
         refuse_beside(invoked, "--model", _OF_ONE_MODEL)
     machine = read_profile(profile) if profile is not None else this_machine(measure=measure)
     needs = Needs(context, tuple(dict.fromkeys(["text", *(one.value for one in modality or [])])), prefer.value)
     if model:
-        _judge(model, projector, machine, needs, explain=explain, json=json)
+        _judge(model, projector, quant, machine, needs, explain=explain, json=json)
         return
     found = pick(machine, needs, by_guide=policy is Policy.guide)
     if json:
@@ -96,12 +99,24 @@ def command(
         pick_view.show(found, every=every, explain=explain)
 
 
-def _judge(model: Path, projector: Path | None, machine: Machine, needs: Needs, *, explain: bool, json: bool) -> None:
+def _judge(
+    model: Path,
+    projector: Path | None,
+    precision: str | None,
+    machine: Machine,
+    needs: Needs,
+    *,
+    explain: bool,
+    json: bool,
+) -> None:
+    from edgekit.chat.run_options import RunOptions
+    from edgekit.chat.runnable import check_options
     from edgekit.cli import file_view, folder_view, judged
-    from edgekit.engine.onnx.folder import is_onnx_folder
 
-    judge = folder_view.judge_folder if is_onnx_folder(model) else file_view.judge_file
-    found = judge(model, projector, machine, needs)
+    if check_options(str(model), RunOptions(projector, precision=precision)):
+        found = folder_view.judge_folder(model, precision, machine, needs)
+    else:
+        found = file_view.judge_file(model, projector, machine, needs)
     if json:
         output.json_object(judged.as_json(found, machine))
     else:

@@ -1,4 +1,4 @@
-"""How fast a loaded model reads and writes: edgekit's own loop and, in turns with it, llama.cpp's alone."""
+"""How fast a loaded model reads and writes: edgekit's own loop and, in turns with it, the library's beneath alone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from edgekit.engine.checkpoints import Checkpoint
-from edgekit.engine.engine import Engine
-from edgekit.engine.loops import BareLoop, Loop, OwnLoop
+from edgekit.engine.loops import Loop, OwnLoop, TimedModel
 from edgekit.errors import UnsupportedError
 from edgekit.fit.samples import Sample, Test
 
@@ -52,7 +50,7 @@ def suited(work: Work, context: int) -> Work:
     return replace(work, prompt=prompt, depths=tuple(sorted({min(depth, room) for depth in work.depths})))
 
 
-def measure(engine: Engine, work: Work, progress: Progress, stop: threading.Event) -> Iterator[Sample]:
+def measure(model: TimedModel, work: Work, progress: Progress, stop: threading.Event) -> Iterator[Sample]:
     """Yield prefill and decode after each depth; raises StoppedError when `stop` is set."""
     done = 0.0
 
@@ -62,38 +60,38 @@ def measure(engine: Engine, work: Work, progress: Progress, stop: threading.Even
         progress(done, work.size, text)
 
     # The first time pages of the file are fetched and buffers touched: as llama-bench, not counted.
-    _fill(engine, random.Random(0).choices(range(engine.vocabulary.size), k=work.prompt), count, stop)
+    _fill(model, random.Random(0).choices(range(model.vocabulary.size), k=work.prompt), count, stop)
     for depth in work.depths:
-        yield from _after(depth, engine, work, count, stop)
+        yield from _after(depth, model, work, count, stop)
 
 
 def _after(
-    depth: int, engine: Engine, work: Work, count: Callable[[float, str], None], stop: threading.Event
+    depth: int, model: TimedModel, work: Work, count: Callable[[float, str], None], stop: threading.Event
 ) -> Iterator[Sample]:
     # Any tokens will do, and the same ones each time: experts and rows of tables are chosen by them.
     draw = random.Random(depth)
-    known = draw.choices(range(engine.vocabulary.size), k=depth)
-    start = _fill(engine, known, count, stop)
-    loops: dict[str, Loop] = {"edgekit": OwnLoop(engine, known, stop), "llama.cpp": BareLoop(engine, stop)}
+    known = draw.choices(range(model.vocabulary.size), k=depth)
+    _fill(model, known, count, stop)
+    loops: dict[str, Loop] = {"edgekit": OwnLoop(model, known, stop), model.library: model.alone(stop)}
     lengths: dict[Test, int] = {"prefill": work.prompt, "decode": work.generate}
     rates: dict[tuple[str, Test], list[float]] = {(name, test): [] for name in loops for test in lengths}
     for turn in range(work.repetitions):
-        tokens = draw.choices(range(engine.vocabulary.size), k=work.prompt)
+        tokens = draw.choices(range(model.vocabulary.size), k=work.prompt)
         # In turns, so that neither always comes after the other.
         for name in sorted(loops, reverse=bool(turn % 2)):
             for test, length in lengths.items():
                 compute = loops[name].prefill if test == "prefill" else loops[name].decode
                 rates[name, test].append(length / compute(tokens[:length]))
-                engine.cache.go_back(start)
+                model.go_back()
                 count(length * (_WRITING if test == "decode" else 1), f"{name}, {test} after {depth} tokens")
     for test, length in lengths.items():
-        yield Sample(test, depth, length, tuple(rates["edgekit", test]), tuple(rates["llama.cpp", test]))
+        yield Sample(test, depth, length, tuple(rates["edgekit", test]), tuple(rates[model.library, test]))
 
 
-def _fill(engine: Engine, known: list[int], count: Callable[[float, str], None], stop: threading.Event) -> Checkpoint:
-    engine.cache.clear()
+def _fill(model: TimedModel, known: list[int], count: Callable[[float, str], None], stop: threading.Event) -> None:
+    model.clear()
     before = 0
-    for position in engine.read([known], stop) if known else ():
+    for position in model.read(known, stop) if known else ():
         count(position - before, f"reading {len(known)} tokens first")
         before = position
-    return engine.cache.remember()
+    model.mark()

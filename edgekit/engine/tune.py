@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from edgekit.engine.engine import Engine
-from edgekit.engine.loops import BareLoop
 from edgekit.engine.native import llama
 from edgekit.engine.threads import physical_cores
+from edgekit.engine.timed_llama import BareLoop
 from edgekit.fit.plan import Plan
 
 # Hears how much is done, of how much, and in a few words what is being tried.

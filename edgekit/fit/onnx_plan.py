@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+# Tokens of a run; the engine takes fewer where a graph computes logits after each of them.
+BATCH = 512
+
 
 @dataclass(frozen=True)
 class OnnxPlan:

@@ -17,13 +17,13 @@ class Sample:
     depth: int
     tokens: int
     edgekit: tuple[float, ...]
-    # What llama.cpp's own clock says for as many tokens in the same context.
-    llama_cpp: tuple[float, ...]
+    # The library beneath by itself, llama.cpp or onnxruntime, for as many tokens with the same cache.
+    alone: tuple[float, ...]
 
     @property
     def ratio(self) -> float:
-        """Return edgekit's middle rate as a share of llama.cpp's."""
-        return median(self.edgekit) / median(self.llama_cpp)
+        """Return edgekit's middle rate as a share of the library's."""
+        return median(self.edgekit) / median(self.alone)
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class Bench:
     # ISO 8601, the day only.
     date: str
     samples: tuple[Sample, ...]
+    # onnxruntime's name of what computed a folder of ONNX files; None for llama.cpp.
+    provider: str | None = None
 
     def replaces(self, other: Bench) -> bool:
         """Return whether an older bench of the same says nothing more."""
@@ -86,7 +88,6 @@ class Tuned:
 def bench_from(data: dict[str, Any]) -> Bench:
     """Return a bench as it was kept; TypeError or KeyError where it is something else."""
     samples = (
-        Sample(**{**one, "edgekit": tuple(one["edgekit"]), "llama_cpp": tuple(one["llama_cpp"])})
-        for one in data["samples"]
+        Sample(**{**one, "edgekit": tuple(one["edgekit"]), "alone": tuple(one["alone"])}) for one in data["samples"]
     )
     return Bench(**{**data, "samples": tuple(samples)})

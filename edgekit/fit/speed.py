@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgekit.catalog.weights import weights
 from edgekit.fit.estimate import Load
 from edgekit.fit.kernel_time import decode_seconds, prefill_seconds
 from edgekit.fit.measured import benches
-from edgekit.fit.samples import Test
+from edgekit.fit.samples import Bench, Test
 from edgekit.fit.settings import Settings
 from edgekit.fit.work import cache_read, work
 from edgekit.hardware.machine import Accelerator, Kernels, Machine, Processor
@@ -91,9 +92,17 @@ def predicted_prefill(load: Load, settings: Settings, machine: Machine, depth: i
 def _measured(test: Test, load: Load, settings: Settings, machine: Machine, depth: int) -> Speed | None:
     """Return what `edgekit bench` measured last on this machine for this variant, quantization and placement."""
     wanted = (load.variant.name, load.file.quantization, settings.repack, settings.gpu_layers, settings.cache_type_k)
+
+    def is_wanted(bench: Bench) -> bool:
+        return (bench.variant, bench.quantization, bench.repack, bench.gpu_layers, bench.cache_type) == wanted
+
+    return measured_speed(test, machine, depth, is_wanted)
+
+
+def measured_speed(test: Test, machine: Machine, depth: int, is_wanted: Callable[[Bench], bool]) -> Speed | None:
+    """Return what the last bench of this machine that is wanted says of a depth; None where there is none."""
     for bench in reversed(benches(machine)):
-        had = (bench.variant, bench.quantization, bench.repack, bench.gpu_layers, bench.cache_type)
-        if had == wanted and (rates := bench.rates(test, depth)):
+        if is_wanted(bench) and (rates := bench.rates(test, depth)):
             return Speed(*rates, f"measured with edgekit bench on {bench.date}")
     return None
 

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 from one_line import assert_one_line_error
+from oracles.pico_onnx import onnx_folder
 
+__all__ = ["onnx_folder"]
+
+LONG = ["--repetitions", "100000", "--depth", "0"]
 QUICK = ("--context", "300", "--repetitions", "1")
 RESULT = {
     "test",
@@ -50,8 +54,8 @@ def test_bench_as_json_and_kept(edgekit, demo, home):
         assert one["tokens_per_second"] > 0
         assert one["llama_cpp_tokens_per_second"] > 0
         assert len(one["repetitions"]) == 1
-    (record,) = kept(home)["benches"]
-    assert record["file"] == demo.name
+    # Other tests have the same home.
+    (record,) = (one for one in kept(home)["benches"] if one["file"] == demo.name)
     assert [sample["edgekit"] for sample in record["samples"]] == [one["repetitions"] for one in found["results"]]
     assert Path(found["kept"]).is_file()
 
@@ -85,30 +89,41 @@ def test_tuning_is_readable(edgekit, demo):
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("extra", [["--repetitions", "100000", "--depth", "0"], ["--tune"]])
-def test_ctrl_c_keeps_nothing(demo, environment, tmp_path, extra):
+@pytest.mark.parametrize(
+    ("name", "library", "extra"),
+    [("demo", "libllama", LONG), ("demo", "libllama", ["--tune"]), ("onnx_folder", "onnxruntime", LONG)],
+)
+def test_ctrl_c_keeps_nothing(name, library, extra, request, environment, tmp_path):
+    model, own = request.getfixturevalue(name), {**environment, "HOME": str(tmp_path)}
     # A search on so small a model may be over before the signal comes; then the next one gets it sooner.
-    stopped = (stop(demo, {**environment, "HOME": str(tmp_path)}, tmp_path, extra, after) for after in (1, 0.3, 0.1, 0))
+    stopped = (stop(model, own, tmp_path, extra, after, library) for after in (1, 0.3, 0.1, 0))
     code, out, said = next(result for result in stopped if result[0] != 0)
     assert code == 1, said
     assert (out, said.strip()) == ("", "stopped; nothing was kept")
     assert list(tmp_path.rglob("measurements*")) == []
 
 
-def stop(demo, environment, home, extra, after):
+def stop(model, environment, home, extra, after, library):
     """Return the exit code and what a bench says that gets Ctrl+C so long after its model began to load."""
     for kept in home.rglob("measurements*"):
         kept.unlink()
-    arguments = [sys.executable, "-m", "edgekit", "bench", str(demo), *extra]
+    arguments = [sys.executable, "-m", "edgekit", "bench", str(model), *extra]
     process = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    # llama.cpp's library is mapped once the model is about to be loaded, well after the signal is turned into an event.
+    # The library is mapped once the model is about to be loaded, well after the signal is turned into an event.
     deadline = time.monotonic() + 120
-    while "libllama" not in Path(f"/proc/{process.pid}/maps").read_text() and time.monotonic() < deadline:
+    while library not in Path(f"/proc/{process.pid}/maps").read_text() and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(after)
     os.kill(process.pid, signal.SIGINT)
     out, said = process.communicate(timeout=120)
     return process.returncode, out, said
+
+
+@pytest.mark.parametrize("option", [("--depth", 0), ("--repetitions", 1), ("--context", 400), ("--quant", "q4")])
+def test_what_tuning_does_not_heed_is_wrong_usage(edgekit, option):
+    done = edgekit("bench", "demo", "--tune", *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option[0]}: it has no meaning with --tune" in " ".join(done.stderr.split())
 
 
 def test_a_missing_file_is_one_line(edgekit, tmp_path):

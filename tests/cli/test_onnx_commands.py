@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 
 import pytest
@@ -90,6 +91,23 @@ def test_what_is_cut_short_is_found(name, size, said, edgekit, onnx_folder, tmp_
     assert problem["text"] in refused.stderr
 
 
+def test_a_flipped_bit_is_found(edgekit, onnx_folder, tmp_path):
+    def problems():
+        return json.loads(edgekit("inspect", folder, "--json").stdout)["problems"]
+
+    folder = shutil.copytree(onnx_folder, tmp_path / "model")
+    weights = folder / "onnx/decoder_model_merged_q4.onnx_data"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    (problem,) = problems()
+    assert problem["name"] == "damaged"
+    assert problem["text"].startswith(f"{weights} is damaged: its checksum")
+    (folder / "SHA256SUMS").write_bytes(b"\xff")
+    (problem,) = problems()
+    assert problem["text"].startswith(f"{folder / 'SHA256SUMS'} is damaged")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -99,7 +117,13 @@ def test_what_is_cut_short_is_found(name, size, said, edgekit, onnx_folder, tmp_
         (("run", "FOLDER", "hi", "--context", 100_000), "was trained for at most 32768"),
         (("run", "demo", "hi", "--quant", "q4"), "is no folder of ONNX files"),
         (("run", "FOLDER", "hi", "--json-schema", "SCHEMA"), "cannot be held to a JSON schema"),
-        (("bench", "FOLDER"), "this takes a GGUF file"),
+        (("bench", "FOLDER", "--quant", "int8"), "has no int8: it has fp32, q4"),
+        (("bench", "FOLDER", "--provider", "abacus"), "no provider abacus: it has"),
+        (("bench", "FOLDER", "--context", 20), "too small to time anything"),
+        (("bench", "FOLDER", "--context", 100_000), "was trained for at most 32768"),
+        (("bench", "demo", "--quant", "q4"), "is no folder of ONNX files"),
+        (("pick", "--model", "FOLDER", "--quant", "int8", "--no-measure"), "has no int8: it has fp32, q4"),
+        (("pick", "--model", "SCHEMA", "--quant", "q4", "--no-measure"), "is no folder of ONNX files"),
         (("pick", "--model", "FOLDER", "--projector", "SCHEMA", "--no-measure"), "leave --projector out"),
     ],
 )
@@ -112,13 +136,79 @@ def test_refusals(arguments, said, edgekit, onnx_folder, tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [("run", "FOLDER"), ("chat", "FOLDER", "--plain"), ("convert", "CHECKPOINT")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "FOLDER"),
+        ("chat", "FOLDER", "--plain"),
+        ("bench", "FOLDER"),
+        ("pick", "--model", "FOLDER"),
+        ("convert", "CHECKPOINT"),
+    ],
+)
 def test_a_precision_that_there_is_nowhere_is_wrong_usage(command, edgekit, onnx_folder):
     folders = {"FOLDER": onnx_folder, "CHECKPOINT": paths.demo_checkpoint()}
     to = ("--to", "onnx", "--dry-run") if command[0] == "convert" else ()
     done = edgekit(*(folders.get(one, one) for one in command), *to, "--quant", "q9")
     assert done.returncode == 2
     assert "q9 is no precision of an ONNX graph" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("option", [("--tune",), ("--seconds", "20")])
+def test_settings_that_onnxruntime_does_not_have_are_not_searched(option, edgekit, onnx_folder):
+    done = edgekit("bench", onnx_folder, *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option[0]}: it has no meaning with a folder of ONNX files" in " ".join(done.stderr.split())
+
+
+def test_a_measured_speed_is_what_pick_says(edgekit, onnx_folder, tmp_path):
+    def picked(precision, folder=onnx_folder):
+        found = edgekit("pick", "--model", folder, "--quant", precision, "--json", "--no-measure")
+        return json.loads(found.stdout)["recommendation"]
+
+    assert picked("q4")["decode_tokens_per_second"] is None
+    done = edgekit("bench", onnx_folder, "--quant", "q4", "--depth", 0, "--repetitions", 2, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == {"model", "settings", "results", "kept"}
+    assert found["settings"] == {
+        "context": 544,
+        "threads": 1,
+        "quantization": "q4",
+        "provider": "CPUExecutionProvider",
+    }
+    assert [(one["test"], one["depth"], one["tokens"]) for one in found["results"]] == [
+        ("prefill", 0, 512),
+        ("decode", 0, 32),
+    ]
+    for one in found["results"]:
+        assert one["ratio"] == pytest.approx(one["tokens_per_second"] / one["onnxruntime_tokens_per_second"])
+        assert len(one["onnxruntime_repetitions"]) == 2
+        said = picked("q4")[f"{one['test']}_tokens_per_second"]
+        assert (said["low"], said["high"]) == pytest.approx(
+            (min(one["repetitions"]), max(one["repetitions"])), abs=0.01
+        )
+        assert said["basis"].startswith("measured with edgekit bench on ")
+    # Of these graphs, wherever they lie, and of no others.
+    assert picked("fp32")["decode_tokens_per_second"] is None
+    moved = shutil.copytree(onnx_folder, tmp_path / "moved")
+    assert picked("q4", moved)["decode_tokens_per_second"] == picked("q4")["decode_tokens_per_second"]
+    shutil.rmtree(moved / "onnx")
+    shutil.copytree(onnx_folder / "onnx", moved / "onnx", ignore=shutil.ignore_patterns("vision_encoder*"))
+    assert picked("q4", moved)["decode_tokens_per_second"] is None
+
+
+def test_bench_is_readable(edgekit, onnx_folder):
+    done = edgekit("bench", onnx_folder, "--depth", 0, "--depth", 64, "--repetitions", 1)
+    assert done.returncode == 0, done.stderr
+    header, *rows = done.stdout.strip().splitlines()
+    assert header.split() == ["after", "edgekit", "onnxruntime", "ratio", "predicted"]
+    assert [row.split()[0] for row in rows] == ["prefill", "decode"] * 2
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "fp32 by CPUExecutionProvider" in done.stderr
+    command = done.stderr.partition("`edgekit ")[2].partition("`")[0]
+    shown = edgekit(*shlex.split(command), "--no-measure")
+    assert "tokens/s: measured with edgekit bench on" in shown.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ import pytest
 
 from edgekit.engine import tune as tune_module
 from edgekit.engine.bench import Work, measure, suited
-from edgekit.engine.loops import BareLoop, OwnLoop
+from edgekit.engine.loops import OwnLoop
 from edgekit.engine.native import StoppedError, llama
+from edgekit.engine.timed_llama import BareLoop, TimedLlama
 from edgekit.engine.tune import Trial, Way, tune
 from edgekit.errors import UnsupportedError
 
@@ -29,7 +30,7 @@ def engine(q8_engine):
 
 
 def test_every_test_is_repeated_after_every_depth(engine):
-    samples = list(measure(engine, WORK, silent, threading.Event()))
+    samples = list(measure(TimedLlama(engine), WORK, silent, threading.Event()))
     assert [(one.test, one.depth, one.tokens) for one in samples] == [
         ("prefill", 0, 40),
         ("decode", 0, 6),
@@ -37,13 +38,13 @@ def test_every_test_is_repeated_after_every_depth(engine):
         ("decode", 96, 6),
     ]
     for one in samples:
-        assert len(one.edgekit) == len(one.llama_cpp) == 2
-        assert all(rate > 0 for rate in (*one.edgekit, *one.llama_cpp, one.ratio))
+        assert len(one.edgekit) == len(one.alone) == 2
+        assert all(rate > 0 for rate in (*one.edgekit, *one.alone, one.ratio))
 
 
 def test_progress_ends_where_the_work_does(engine):
     heard: list[tuple[float, float]] = []
-    list(measure(engine, WORK, lambda done, total, text: heard.append((done, total)), threading.Event()))
+    list(measure(TimedLlama(engine), WORK, lambda done, total, text: heard.append((done, total)), threading.Event()))
     assert heard == sorted(heard)
     assert heard[-1] == (WORK.size, WORK.size)
 
@@ -51,7 +52,7 @@ def test_progress_ends_where_the_work_does(engine):
 @pytest.mark.parametrize("loop", [OwnLoop, BareLoop])
 @pytest.mark.parametrize("test", ["prefill", "decode"])
 def test_both_loops_compute_the_same_number_of_tokens(engine, loop, test):
-    arguments = (engine, [5, 6], threading.Event()) if loop is OwnLoop else (engine, threading.Event())
+    arguments = (TimedLlama(engine), [5, 6], threading.Event()) if loop is OwnLoop else (engine, threading.Event())
     list(engine.read([[5, 6]]))
     assert getattr(loop(*arguments), test)(list(range(20, 36))) > 0
     memory = llama.llama_get_memory(engine.cache.context)
@@ -60,7 +61,7 @@ def test_both_loops_compute_the_same_number_of_tokens(engine, loop, test):
 
 def test_llama_cpps_loop_leaves_the_same_logits_as_ours(engine):
     tokens, rows = list(range(20, 60)), []
-    for loop in (OwnLoop(engine, [], threading.Event()), BareLoop(engine, threading.Event())):
+    for loop in (OwnLoop(TimedLlama(engine), [], threading.Event()), BareLoop(engine, threading.Event())):
         engine.cache.clear()
         loop.prefill(tokens)
         pointer = llama.llama_get_logits_ith(engine.cache.context, -1)
@@ -78,7 +79,7 @@ def test_the_cache_goes_back_to_the_depth_before_each_test(engine, monkeypatch):
         return read(loop, tokens)
 
     monkeypatch.setattr(BareLoop, "prefill", spying)
-    list(measure(engine, WORK, silent, threading.Event()))
+    list(measure(TimedLlama(engine), WORK, silent, threading.Event()))
     assert depths == [0, 0, 96, 96]
 
 
@@ -86,7 +87,7 @@ def test_stopping_ends_the_timing(engine):
     stop = threading.Event()
     stop.set()
     with pytest.raises(StoppedError):
-        list(measure(engine, Work(depths=(2000,), prompt=2000), silent, stop))
+        list(measure(TimedLlama(engine), Work(depths=(2000,), prompt=2000), silent, stop))
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 
 import pytest
 from oracles.pico_onnx import PRECISIONS, onnx_folder
 
+from edgekit.engine.onnx import checksums
 from edgekit.engine.onnx.damage import check_whole
 from edgekit.engine.onnx.engine import OnnxEngine
 from edgekit.engine.onnx.folder import check_folder, check_precision, is_onnx_folder
@@ -121,3 +123,66 @@ def test_spoiled(name, spoil, spoiled):
         open_and_read(spoiled)
     assert "\n" not in str(problem.value)
     assert str(spoiled) in str(problem.value) or spoiled.name in str(problem.value)
+
+
+def heard_changes(folder):
+    heard = []
+    found = list(checksums.changed(folder, lambda done, total, name: heard.append((done, total))))
+    assert heard == sorted(heard)
+    assert not heard or heard[-1][0] == heard[-1][1]
+    return found, heard
+
+
+def test_checksums_are_those_that_sha256sum_reads(onnx_folder):
+    done = subprocess.run(
+        ["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=onnx_folder, capture_output=True, check=True
+    )
+    named = {line.split(b":")[0].decode() for line in done.stdout.splitlines()}
+    there = {file.relative_to(onnx_folder).as_posix() for file in (onnx_folder / "onnx").iterdir()}
+    assert named == there | {"tokenizer.json"}
+    assert heard_changes(onnx_folder)[0] == []
+
+
+@pytest.mark.parametrize("name", ["onnx/decoder_model_merged_q4.onnx_data", DECODER, "tokenizer.json"])
+def test_one_flipped_bit_is_found(spoiled, name):
+    with (spoiled / name).open("r+b") as file:
+        file.seek(1000)
+        [byte] = file.read(1)
+        file.seek(1000)
+        file.write(bytes([byte ^ 1]))
+    found, heard = heard_changes(spoiled)
+    assert found == [
+        f"{spoiled / name} is damaged: its checksum is not that of SHA256SUMS; convert or download it again"
+    ]
+    assert heard
+
+
+def test_names_that_would_end_a_line_have_no_checksum(tmp_path):
+    names = ["onnx/a.onnx", "french.onnx_adapter", "odd\nname.onnx_adapter", "\udcff.onnx_adapter", "config.json"]
+    made = checksums.text(tmp_path, {tmp_path / name: "0" * 64 for name in names})
+    assert [line.split("  ")[1] for line in made.decode().splitlines()] == names[:2]
+
+
+def test_settings_may_be_changed_and_files_left_out(spoiled):
+    change(spoiled / "generation_config.json", temperature=0.5)
+    for file in (spoiled / "onnx").glob("*_q4.onnx*"):
+        file.unlink()
+    assert heard_changes(spoiled)[0] == []
+    (spoiled / "SHA256SUMS").unlink()
+    assert heard_changes(spoiled) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"00  x",
+        b"\xff",
+        *(b"0" * 64 + b"  " + name for name in (b"../../secret", b"/etc/passwd", b"\x1b[2J", b"x" * 300)),
+    ],
+)
+def test_checksums_of_elsewhere_are_refused(spoiled, line):
+    with (spoiled / "SHA256SUMS").open("ab") as file:
+        file.write(line + b"\n")
+    with pytest.raises(FileError, match=r"SHA256SUMS is damaged: .* convert or download it again$") as found:
+        list(checksums.changed(spoiled, lambda done, total, name: None))
+    assert str(found.value).isprintable()

@@ -13,6 +13,7 @@ from edgekit.convert.inspection.gguf import inspect_gguf
 from edgekit.convert.inspection.modelfile import inspect_modelfile
 from edgekit.convert.inspection.onnx_folder import inspect_onnx
 from edgekit.convert.inspection.report import Report
+from edgekit.convert.progress import Progress, silent
 from edgekit.engine.onnx.folder import is_onnx_folder
 from edgekit.errors import FileError
 from edgekit.gguf_header import read_header
@@ -20,11 +21,14 @@ from edgekit.gguf_header import read_header
 _MAGIC = b"GGUF"
 
 
-def inspect(path: Path) -> Report:
-    """Describe a checkpoint, an adapter, a GGUF, an ONNX folder or a Modelfile; FileError for others."""
+def inspect(path: Path, progress: Progress = silent) -> Report:
+    """Describe a checkpoint, an adapter, a GGUF, an ONNX folder or a Modelfile; FileError for others.
+
+    `progress` hears how much of an ONNX folder was compared with its checksums.
+    """
     _check_exists(path)
     if is_onnx_folder(path):
-        return inspect_onnx(path)
+        return inspect_onnx(path, progress)
     if path.is_dir():
         return inspect_adapter(path) if is_adapter(path) else _inspect_checkpoint(path)
     if is_gguf(path):

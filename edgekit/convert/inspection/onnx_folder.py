@@ -6,18 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgekit.convert.inspection.report import Report, variant_name
+from edgekit.convert.progress import Progress
+from edgekit.engine.onnx.checksums import changed
 from edgekit.engine.onnx.damage import damages
 from edgekit.engine.onnx.folder import PARTS, OnnxFolder, Part, check_folder
 from edgekit.engine.onnx.template import chat_template
 from edgekit.engine.problems import template_revision
-from edgekit.errors import UnsupportedError
+from edgekit.errors import FileError, UnsupportedError
 from edgekit.hardware.problem import Problem
 
 _MIB = 1 << 20
 
 
-def inspect_onnx(path: Path) -> Report:
-    """Describe a folder; raises FileError and UnsupportedError where it holds no Gemma 4 that can be run."""
+def inspect_onnx(path: Path, progress: Progress) -> Report:
+    """Describe a folder, whose files are read where their checksums lie beside them.
+
+    Raises FileError and UnsupportedError where it holds no Gemma 4 that can be run."""
     folder = check_folder(path)
     text = folder.text_config
     template = _template(folder)
@@ -33,7 +37,7 @@ def inspect_onnx(path: Path) -> Report:
         context=folder.trained_context or None,
         template=template_revision(template),
         details=_details(folder),
-        problems=list(_problems(folder, template)),
+        problems=list(_problems(folder, template, progress)),
     )
 
 
@@ -58,8 +62,17 @@ def _left_out(folder: OnnxFolder, part: Part) -> bool:
     return isinstance(listed, dict) and bool(listed) and not any(str(name).startswith(part) for name in listed)
 
 
-def _problems(folder: OnnxFolder, template: str | None) -> Iterator[Problem]:
-    for damage in damages(folder):
+def _damages(folder: OnnxFolder, progress: Progress) -> Iterator[str]:
+    # What is cut short needs no reading to be told from what was written.
+    found = list(damages(folder))
+    try:
+        yield from found or changed(folder.path, progress)
+    except FileError as problem:
+        yield str(problem)
+
+
+def _problems(folder: OnnxFolder, template: str | None, progress: Progress) -> Iterator[Problem]:
+    for damage in _damages(folder, progress):
         yield Problem("damaged", damage)
     if template is None:
         yield Problem("no_template", "it has no chat_template.jinja: copy it from the checkpoint")

@@ -26,7 +26,8 @@ from edgekit.convert.onnx.stored import Rows, rows, write
 from edgekit.convert.onnx.weights import Weights
 from edgekit.convert.output import Output
 from edgekit.convert.progress import Progress
-from edgekit.convert.whole_file import whole_files
+from edgekit.convert.whole_file import WholeFile, whole_files
+from edgekit.engine.onnx import checksums
 from edgekit.errors import FileError, UnsupportedError
 
 _GENERATION = "generation_config.json"
@@ -88,13 +89,15 @@ class OnnxConversion:
         return rows((one for graph in self._graphs for one in graph.stored), merging)
 
     def plan(self) -> list[Output]:
-        """Return what would be written: graphs with their data, then settings, config.json last."""
+        """Return what would be written: graphs with their data, then settings and checksums, config.json last."""
         made = []
         for graph in self._graphs:
             name = graph.precision.name
             made += [Output(path, "onnx", name, size) for path, size in graph.data.files]
             made += [Output(path, "onnx", name, len(data)) for path, data in self._headers[graph.path].items()]
-        return made + [Output(path, "onnx", None, len(data)) for path, data in self._settings.items()]
+        made += [Output(path, "onnx", None, len(data)) for path, data in self._settings.items()]
+        sums = checksums.text(self._out, {output.path: "0" * 64 for output in made})
+        return [*made[:-1], Output(self._out / checksums.NAME, "onnx", None, len(sums)), made[-1]]
 
     def run(self, progress: Progress, room: int) -> list[Output]:
         """Write all files, or none; blocks at work take at most `room` bytes."""
@@ -111,13 +114,24 @@ class OnnxConversion:
             self.warnings += [_TOO_LARGE.format(name=name) for name in too_large]
             for path, data in small.items():
                 written[path].write(data)
-            digests = {
-                path: hashlib.sha256(small[path]).hexdigest() if path in small else file.digest()
-                for path, file in written.items()
-            }
+            digests = self._finish(plan, small, written)
             self._checkpoint.check_unchanged()
             self._adapters.check_unchanged()
         return [replace(output, sha256=digests[output.path]) for output in plan]
+
+    def _finish(
+        self, plan: Sequence[Output], small: dict[Path, bytes], written: dict[Path, WholeFile]
+    ) -> dict[Path, str]:
+        """Write the checksums, and return the digest of every file."""
+        path = self._out / checksums.NAME
+        digests = {
+            one.path: hashlib.sha256(small[one.path]).hexdigest() if one.path in small else written[one.path].digest()
+            for one in plan
+            if one.path != path
+        }
+        sums = checksums.text(self._out, digests)
+        written[path].write(sums)
+        return {**digests, path: hashlib.sha256(sums).hexdigest()}
 
     def _check_folder(self) -> None:
         """Raise FileError where something else would be written over, or graphs stay that config.json no longer counts.

@@ -11,9 +11,9 @@ from edgekit.engine.cache import Encode, Entry, Prompt, entries
 from edgekit.engine.onnx.key_values import KeyValues
 from edgekit.engine.onnx.runtime import Graph, Run
 from edgekit.engine.projector import MediaInput
+from edgekit.fit.onnx_plan import BATCH
 
-# Tokens of a run; fewer where the graph computes logits after each of them.
-_BATCH = 512
+# Of all rows of logits, where the graph computes them after each token.
 _LOGITS_ROOM = 64 << 20
 
 Rows = list[tuple[int, np.ndarray[Any, Any]]]
@@ -28,14 +28,15 @@ class Decoder:
         """Take an adapter's values by the inputs of the decoder that they are for."""
         embed.need({"input_ids"}, {"inputs_embeds"})
         decoder.need({"inputs_embeds", "attention_mask"}, {"logits"})
-        self._embed, self._graph, self.size = embed, decoder, context
-        self._keys = KeyValues(decoder, context)
+        self.embed, self.graph, self.size = embed, decoder, context
+        self.keys = KeyValues(decoder, context)
         self._adapter = adapter
         self._entries: list[Entry] = []
         self._logits = np.zeros(vocabulary_size, np.float32)
         self._keeps_one = "num_logits_to_keep" in decoder.inputs
         every = max(16, _LOGITS_ROOM // (4 * vocabulary_size))
-        self._batch = _BATCH if self._keeps_one else min(_BATCH, every)
+        # How many tokens a run computes at most.
+        self.batch = BATCH if self._keeps_one else min(BATCH, every)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -48,11 +49,16 @@ class Decoder:
     @property
     def cache_bytes(self) -> int:
         """Return what keys and values take in memory now."""
-        return self._keys.bytes
+        return self.keys.bytes
 
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
+
+    def go_back(self, length: int) -> None:
+        """Forget what came after the first `length` entries."""
+        # The cache holds all layers in full: it can be cut anywhere.
+        del self._entries[length:]
 
     def keep_common(self, wanted: list[Entry]) -> int:
         """Go back to the common beginning with `wanted`; at least its last entry is left to compute."""
@@ -61,8 +67,7 @@ class Decoder:
             if mine != theirs:
                 break
             common += 1
-        # The cache holds all layers in full: it can be cut anywhere.
-        del self._entries[common:]
+        self.go_back(common)
         return common
 
     def read(self, prompt: Prompt, media_tokens: dict[str, int], encode: Encode, run: Run) -> Iterator[int]:
@@ -74,7 +79,7 @@ class Decoder:
         every, tokens = entries(prompt), _tokens(prompt, media_tokens)
         starts = _media_starts(prompt)
         while (begin := len(self)) < len(tokens):
-            end = min(begin + self._batch, len(tokens))
+            end = min(begin + self.batch, len(tokens))
             rows = _rows(starts, begin, end, encode)
             self._compute(tokens[begin:end], rows, run)
             self._entries += every[begin:end]
@@ -87,8 +92,8 @@ class Decoder:
 
     def _compute(self, tokens: list[int], rows: Rows, run: Run) -> None:
         done, total = len(self), len(self) + len(tokens)
-        self._keys.reserve(total, done)
-        embedded = self._embed.run({"input_ids": np.array([tokens], np.int64)}, run)
+        self.keys.reserve(total, done)
+        embedded = self.embed.run({"input_ids": np.array([tokens], np.int64)}, run)
         for at, values in rows:
             embedded["inputs_embeds"][0, at : at + len(values)] = values
         feeds = {
@@ -100,7 +105,7 @@ class Decoder:
         self._logits = self._run(feeds, run)
 
     def _run(self, feeds: dict[str, np.ndarray[Any, Any]], run: Run) -> np.ndarray[Any, Any]:
-        graph = self._graph
+        graph = self.graph
         binding = graph.session.io_binding()
         # The binding holds no more than addresses: the names keep the arrays alive.
         given = {
@@ -112,7 +117,7 @@ class Decoder:
             binding.bind_cpu_input(name, value)
         for name, value in self._adapter.items():
             binding.bind_ortvalue_input(name, value)
-        self._keys.bind(binding)
+        self.keys.bind(binding)
         binding.bind_output("logits", "cpu")
         graph.run_bound(binding, run)
         logits = binding.get_outputs()[-1].numpy()
