@@ -9,8 +9,9 @@ from edgekit.chat import settings
 from edgekit.chat.presets import PRESETS
 from edgekit.chat.shorten import LONGEST_NUMBER
 from edgekit.errors import EdgekitError
+from edgekit.tui.chips import Chips
 from edgekit.tui.notice import Notice
-from edgekit.tui.pasted import as_path, pasted_files
+from edgekit.tui.pasted import NO_FILES, as_path, pasted_files
 from edgekit.tui.tasks import ask_preset, save_boxes
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ async def run_command(screen: ChatScreen, name: str, argument: str) -> None:
 
 
 async def _attach(screen: ChatScreen, argument: str) -> None:
-    if argument:
+    if argument == NO_FILES:
+        screen.query_one(Chips).take()
+    elif argument:
         screen.attach(pasted_files(argument) or [as_path(argument)])
     else:
         screen.action_attach()

@@ -53,6 +53,10 @@ class TestPicture:
             await person.sees("drawn shape.png · 400x300")
             await person.press("backspace")
             await person.until(lambda: not person.app.screen.query(Chip), "the file taken off again")
+            await person.send(f"/attach {dropped}")
+            await person.until(lambda: bool(person.app.screen.query(Chip)), "the file attached again")
+            await person.send("/attach none")
+            await person.until(lambda: not person.app.screen.query(Chip), "all files taken off")
 
     async def test_the_attach_key_opens_the_folders(self, chat: OpenChat, red_circle: Path) -> None:
         async with chat() as person:
