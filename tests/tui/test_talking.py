@@ -183,6 +183,11 @@ class TestCommands:
             await person.press("up")
             assert composer.text == "/nothing"
 
+    async def test_what_the_system_says_is_told_as_by_every_command(self, chat: OpenChat) -> None:
+        async with chat() as person:
+            await person.app.chat.complain(OSError(28, "No space left on device", "kept.bin"))
+            await person.sees("✗ No space left on device: kept.bin")
+
     async def test_new_forgets_the_conversation(self, chat: OpenChat) -> None:
         async with chat() as person:
             await person.send("What are you?")
