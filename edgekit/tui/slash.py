@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from edgekit.chat import settings
+from edgekit.chat.asked import question
 from edgekit.chat.presets import PRESETS
 from edgekit.chat.shorten import LONGEST_NUMBER
 from edgekit.errors import EdgekitError
@@ -87,11 +88,11 @@ async def _export(screen: ChatScreen, words: str) -> None:
 
 
 async def _edit(screen: ChatScreen, number: str) -> None:
-    screen.past.begin(screen.past.edit(screen.past.question(_number(number))))
+    screen.past.begin(screen.past.edit(question(screen.history, _number(number))))
 
 
 async def _fork(screen: ChatScreen, number: str) -> None:
-    screen.past.begin(screen.past.fork(screen.past.question(_number(number)) if number else None))
+    screen.past.begin(screen.past.fork(question(screen.history, _number(number)) if number else None))
 
 
 async def _regenerate(screen: ChatScreen, _: str) -> None:
