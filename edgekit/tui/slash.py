@@ -10,7 +10,6 @@ from edgekit.chat.asked import question
 from edgekit.chat.presets import PRESETS
 from edgekit.chat.shorten import LONGEST_NUMBER
 from edgekit.errors import EdgekitError
-from edgekit.tui.chips import Chips
 from edgekit.tui.notice import Notice
 from edgekit.tui.pasted import NO_FILES, as_path, pasted_files
 from edgekit.tui.tasks import ask_preset, save_boxes
@@ -32,9 +31,9 @@ async def run_command(screen: ChatScreen, name: str, argument: str) -> None:
 
 async def _attach(screen: ChatScreen, argument: str) -> None:
     if argument == NO_FILES:
-        screen.query_one(Chips).take()
+        screen.asking.chips.take()
     elif argument:
-        screen.attach(pasted_files(argument) or [as_path(argument)])
+        screen.attaching.attach(pasted_files(argument) or [as_path(argument)])
     else:
         screen.action_attach()
 
