@@ -32,10 +32,10 @@ from edgekit.chat.message import Media, Message, user
 from edgekit.chat.models import find_plan
 from edgekit.chat.session import Session
 from edgekit.convert.job import ConvertJob, convert
-from edgekit.engine.cache import entries
 from edgekit.engine.drafting import Drafting, Pace, Way
 from edgekit.engine.engine import Engine
 from edgekit.engine.native import llama
+from edgekit.engine.prompt import entries
 from edgekit.engine.sampling import Sampler, Sampling
 from edgekit.fit.plan import Plan
 

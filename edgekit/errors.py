@@ -31,3 +31,12 @@ class AdapterError(EdgekitError):
 
 class UnsupportedError(EdgekitError):
     """A model, format or input is sound, but edgekit or the loaded model cannot take it."""
+
+
+def explain(problem: BaseException) -> str:
+    """Return the line that says what went wrong; of what edgekit did not foresee, how to report it, too."""
+    if isinstance(problem, EdgekitError):
+        return str(problem)
+    if isinstance(problem, OSError):
+        return f"{problem.strerror or problem}" + (f": {problem.filename}" if problem.filename else "")
+    return f"unexpected {type(problem).__name__}: {problem} (run again as `edgekit --debug ...` and report it)"

@@ -3,21 +3,21 @@
 Usage: python packaging/deb.py [--target aarch64] [--out FOLDER]
 
 It suits the Debian whose Python runs this: 3.11 for Debian and Raspberry Pi OS 12, 3.13 for 13. The package has no
-scripts: what it installs is all there is, byte code included, so removing it leaves nothing. Needs dpkg-deb.
+scripts: what it installs is all there is, byte code included, so removing it leaves nothing. Needs dpkg-deb. Two
+builds from the same commit and wheels are the same byte for byte.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import wheelhouse
-from targets import PYTHON, ROOT, TARGETS, Target, parser, run
+from targets import PYTHON, ROOT, TARGETS, Target, parser, reproducible, run
 
 WORK = ROOT / "build/packages"
 _HOME = Path("usr/lib/edgekit")
@@ -67,7 +67,10 @@ def _environment(target: Target, wheels: list[Path], tree: Path) -> None:
     site = tree / _SITE
     tags = [f"--platform={tag}" for tag in target.platforms]
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-deps", "--no-index"]
-    run(*pip, "--only-binary=:all:", "--no-compile", f"--python-version={PYTHON}", *tags, f"--target={site}", *wheels)
+    options = ["--only-binary=:all:", "--no-compile", f"--python-version={PYTHON}", *tags, f"--target={site}"]
+    # By their names: of files pip notes where they lay (direct_url.json).
+    named = ["==".join(wheel.name.split("-")[:2]) for wheel in wheels]
+    run(*pip, *options, *sorted({f"--find-links={wheel.parent}" for wheel in wheels}), *named)
     for pattern in _SUPERFLUOUS:
         for path in list(site.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -89,7 +92,7 @@ def _environment(target: Target, wheels: list[Path], tree: Path) -> None:
 def _shared(tree: Path) -> None:
     """Write what belongs to the system: manual, completions, desktop entry, unit, licence."""
     share = tree / "usr/share"
-    environment = {**os.environ, "PYTHONPATH": str(tree / _SITE), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**reproducible(), "PYTHONPATH": str(tree / _SITE), "PYTHONDONTWRITEBYTECODE": "1"}
     _packed(share / "man/man1/edgekit.1.gz", _written(ROOT / "packaging/man_page.py", environment))
     run(sys.executable, ROOT / "packaging/completions.py", share, env=environment)
     _packed(share / "doc/edgekit/changelog.gz", (ROOT / "CHANGELOG.md").read_bytes())

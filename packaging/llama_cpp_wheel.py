@@ -17,10 +17,11 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
-from targets import ROOT, TARGETS, Target, parser, run
+from targets import ROOT, TARGETS, Target, parser, run, source_date
 
 _LIBRARIES = ("libllama.so", "libmtmd.so", "libggml.so", "libggml-base.so", "libggml-cpu-*.so")
 # The kinds of processors common on desktops and boards: each adds half a minute and a megabyte. The others that
@@ -90,9 +91,11 @@ def write_wheel(target: Target, sources: Path, libraries: list[Path], out: Path)
     files[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,", ""]).encode()
     wheel = out / f"llama_cpp_python-{version}-{tag}.whl"
     part = wheel.with_suffix(".part")
+    date = time.gmtime(int(source_date()))[:6]
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
-            archive.writestr(name, data)
+            # Where none is said, it would be now.
+            archive.writestr(zipfile.ZipInfo(name, date), data, zipfile.ZIP_DEFLATED)
     return part.rename(wheel)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 # Compiled against Debian 12's C library; Raspberry Pi OS 12 and 13, Debian 13 and Ubuntu 24.04 have it or a newer one.
 GLIBC = 36
+# The date of what is built from a source archive, which has no commit; hatchling's own.
+NO_COMMIT = "1580601600"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -71,6 +75,23 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return found
 
 
-def run(*command: str | Path, **options: object) -> None:
-    """Run a command; its failure ends the build with what it printed."""
-    subprocess.run([str(one) for one in command], check=True, **options)  # type: ignore[call-overload]
+def source_date() -> str:
+    """Return the date of everything that is packed, in seconds since 1970: SOURCE_DATE_EPOCH, or the commit's."""
+    if said := os.environ.get("SOURCE_DATE_EPOCH"):
+        return said
+    # An archive may have been unpacked within another repository.
+    if not (ROOT / ".git").exists():
+        return NO_COMMIT
+    return subprocess.check_output(["git", "-C", str(ROOT), "log", "-1", "--format=%ct"], text=True).strip()
+
+
+def reproducible(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return an environment in which two builds of one commit give the same bytes."""
+    # Python's sets are written in the order of their hashes.
+    return {**environment, "SOURCE_DATE_EPOCH": source_date(), "PYTHONHASHSEED": "0"}
+
+
+def run(*command: str | Path, env: Mapping[str, str] = os.environ, **options: object) -> None:
+    """Run a command, reproducibly; its failure ends the build with what it printed."""
+    line, environment = [str(one) for one in command], reproducible(env)
+    subprocess.run(line, check=True, env=environment, **options)  # type: ignore[call-overload]

@@ -67,7 +67,7 @@ def draw_boxes(image: Image, boxes: Sequence[Box], room: tuple[int, int] | None 
 
 def draw_on_file(path: Path, boxes: Sequence[Box], room: tuple[int, int] | None = None) -> Image:
     """Return the picture in a file with boxes on it; raises what Pillow raises."""
-    from edgekit.engine.media import picture_file
+    from edgekit.engine.decoders import picture_file
 
     with picture_file(path) as image:
         image.load()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gguf import Keys
 
 from edgekit.catalog.find import find_variant, split_name
+from edgekit.chat.damaged import unused
 from edgekit.chat.models import projector_beside
 from edgekit.chat.models_here import ModelHere, companions, find_here, models_here
 from edgekit.engine.check import check_model, check_projector, trained_context
@@ -25,6 +24,8 @@ from edgekit.hub.cache import is_here, name_in_repo
 from edgekit.hub.remote import Look, RemoteFile
 from edgekit.hub.removal import remove
 
+DAMAGED = "damaged"
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -32,7 +33,7 @@ class Kept:
 
     model: ModelHere
     projector: Path | None
-    # current, old, own or none; "damaged" where the file cannot be read.
+    # current, old, own or none; DAMAGED where the file cannot be read.
     template: str
     # None where only llama.cpp could tell: other architectures.
     fits: bool | None
@@ -82,20 +83,29 @@ def _repos_for(model: ModelHere) -> set[str]:
 
 
 def _kept(model: ModelHere, machine: Machine) -> Kept:
-    times = [(path, path.stat()) for path in model.paths]
-    projector = None
-    try:
-        header = check_model(model.paths[0])
-        projector = projector_for(model.name, header)
-        template = template_revision(header.text(Keys.Tokenizer.CHAT_TEMPLATE))
-        return Kept(model, projector, template, _fits(header, projector, machine))
-    except EdgekitError:
-        return Kept(model, projector, "damaged", None)
-    finally:
-        # Looking is no use of the model.
-        for path, before in times:
-            with suppress(OSError):
-                os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with unused(model.paths):
+        try:
+            header, projector = _checked(model)
+            template = template_revision(header.text(Keys.Tokenizer.CHAT_TEMPLATE))
+            return Kept(model, projector.path if projector else None, template, _fits(header, projector, machine))
+        except EdgekitError:
+            return Kept(model, None, DAMAGED, None)
+
+
+def is_damaged(model: ModelHere) -> bool:
+    """Return whether a model, or the projector that it would be run with, cannot be read."""
+    with unused(model.paths):
+        try:
+            _checked(model)
+            return False
+        except EdgekitError:
+            return True
+
+
+def _checked(model: ModelHere) -> tuple[Header, Header | None]:
+    header = check_model(model.paths[0])
+    projector = projector_for(model.name, header)
+    return header, check_projector(projector, header) if projector else None
 
 
 def projector_for(name: str, header: Header) -> Path | None:
@@ -104,10 +114,10 @@ def projector_for(name: str, header: Header) -> Path | None:
     return (here[1] if here else None) or projector_beside(header)
 
 
-def _fits(header: Header, projector: Path | None, machine: Machine) -> bool | None:
-    seen = check_projector(projector, header) if projector else None
-    load = file_load(header, seen)
+def _fits(header: Header, projector: Header | None, machine: Machine) -> bool | None:
+    load = file_load(header, projector)
     if load is None:
         return None
     context = min(USUAL_CONTEXT, trained_context(header) or USUAL_CONTEXT)
-    return pick_file(load, header, seen, machine, Needs(context, ("text", *modalities(seen)))).fits
+    needs = Needs(context, ("text", *modalities(projector)))
+    return pick_file(load, header, projector, machine, needs).fits

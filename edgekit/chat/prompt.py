@@ -9,8 +9,8 @@ from typing import Any
 
 from edgekit.chat.message import Media, Message
 from edgekit.chat.quoting import Quoting, Written
-from edgekit.engine.cache import Prompt
 from edgekit.engine.projector import MediaInput
+from edgekit.engine.prompt import Prompt
 from edgekit.engine.template import ChatTemplate
 from edgekit.engine.vocabulary import Vocabulary
 from edgekit.errors import UnsupportedError

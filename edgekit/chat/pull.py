@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from edgekit import paths
+from edgekit.chat.damaged import discard, is_whole
 from edgekit.chat.wanted import Wanted
 from edgekit.convert.disk import free_space
 from edgekit.convert.lmstudio import models_folder
 from edgekit.convert.sizes import size
 from edgekit.errors import DoesNotFitError, FileError
-from edgekit.hub.cache import is_here, publish
+from edgekit.hub.cache import publish
 from edgekit.hub.elsewhere import adopt
 from edgekit.hub.remote import RemoteFile
 from edgekit.hub.transfer import Report, fetch, unfinished
@@ -51,11 +52,14 @@ Watch = Callable[[Arrival], None]
 def pull(wanted: Wanted, watch: Watch) -> list[Pulled]:
     """Bring every file of a model into the Hugging Face cache; the names under which it loads come last of all.
 
-    What Ollama, LM Studio or another repository holds already is linked. Raises DoesNotFitError before the first byte
-    where the disk has too little room, and what the Hub refuses as an EdgekitError.
+    What Ollama, LM Studio or another repository holds already is linked, what is here and damaged comes anew. Raises
+    DoesNotFitError before the first byte where the disk has too little room, and what the Hub refuses as an
+    EdgekitError.
     """
     came = {file: found for file in wanted.files if (found := _found(file, wanted, watch))}
     missing = [file for file in wanted.files if file not in came]
+    for file in missing:
+        discard(file)
     _check_room(missing)
     for file in missing:
         fetch(file, _reports(file, wanted, watch))
@@ -66,12 +70,12 @@ def pull(wanted: Wanted, watch: Watch) -> list[Pulled]:
 
 
 def to_download(wanted: Wanted) -> int:
-    """Return the bytes of a model that are not in the cache yet."""
-    return sum(file.bytes - _kept(file) for file in wanted.files if not is_here(file))
+    """Return the bytes of a model that are not in the cache yet, or damaged."""
+    return sum(file.bytes - _kept(file) for file in wanted.files if not is_whole(file))
 
 
 def _found(file: RemoteFile, wanted: Wanted, watch: Watch) -> tuple[How, Path | None] | None:
-    if is_here(file):
+    if is_whole(file):
         return "here", None
     report = _reports(file, wanted, watch)
     source = adopt(file, _lm_studio(), lambda done: report(done, "found on this machine: checking it"))

@@ -15,10 +15,10 @@ from edgekit.chat.message import Media, Message, Text, system
 from edgekit.chat.prompt import build_prompt, template_messages
 from edgekit.chat.response import ResponseParser
 from edgekit.chat.tools import Tool
-from edgekit.engine.cache import Prompt, entries
 from edgekit.engine.constraint import Channel, Constraint
 from edgekit.engine.native import StoppedError
 from edgekit.engine.projector import MediaInput
+from edgekit.engine.prompt import Prompt, entries
 from edgekit.engine.sampling import Sampling
 from edgekit.engine.template import ChatTemplate
 from edgekit.errors import EdgekitError, UnsupportedError

@@ -29,7 +29,7 @@ from edgekit.cli import (
     run,
 )
 from edgekit.cli.streams import open_streams
-from edgekit.errors import EdgekitError
+from edgekit.errors import explain
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 # Command modules import nothing heavy at their top: `edgekit --help` starts at once.
@@ -79,17 +79,9 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as problem:
         if debug:
             raise
-        output.error(_explain(problem))
+        output.error(explain(problem))
         sys.exit(1)
     finally:
         if is_process:
             # While it leaves, Python would answer Ctrl+C with a traceback.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _explain(problem: Exception) -> str:
-    if isinstance(problem, EdgekitError):
-        return str(problem)
-    if isinstance(problem, OSError):
-        return f"{problem.strerror or problem}" + (f": {problem.filename}" if problem.filename else "")
-    return f"unexpected {type(problem).__name__}: {problem} (run again as `edgekit --debug ...` and report it)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -25,7 +26,7 @@ from edgekit.cli.tool_options import (
     opened_tools,
     permission_for,
 )
-from edgekit.errors import EdgekitError
+from edgekit.errors import EdgekitError, explain
 
 if TYPE_CHECKING:
     from edgekit.chat.permission import Permission
@@ -129,12 +130,18 @@ def _talk(begun: Start, tools: Sequence[Tool], media: list[Path], permission: Pe
     )
     problem = app.run()
     if app.model.running:
-        # Native code that does not come to an end must not keep the person waiting.
-        if problem is not None:
-            output.error(str(problem))
-        os._exit(problem is not None)
+        _end_at_once(problem)
     if problem is not None:
         raise problem
+
+
+def _end_at_once(problem: Exception | None) -> None:
+    """End the process: native code that does not come to an end must not keep the person waiting."""
+    if problem is not None and os.environ.get("EDGEKIT_DEBUG"):
+        traceback.print_exception(problem)
+    elif problem is not None:
+        output.error(explain(problem))
+    os._exit(problem is not None)
 
 
 def _advice() -> Sequence[str]:

@@ -40,7 +40,7 @@ def _default(context: typer.Context, json: JsonOption = False) -> None:
 def list_(json: JsonOption = False) -> None:
     """List the models here: size, last use, chat template, whether they fit into memory now. Asks no network."""
     from edgekit.chat.doctor import LOST_FIX
-    from edgekit.chat.kept import kept_models
+    from edgekit.chat.kept import DAMAGED, kept_models
     from edgekit.hardware.probe import probe
     from edgekit.hub.removal import lost, unfinished
 
@@ -53,6 +53,9 @@ def list_(json: JsonOption = False) -> None:
         _show(found)
     else:
         output.hint("No model was downloaded yet: `edgekit pull` gets the one that suits this machine.")
+    for name in (one.model.name for one in found if one.template == DAMAGED):
+        ways = f"`edgekit pull {name}` gets it anew, `edgekit models remove {name}` removes it"
+        output.hint(f"{name} is damaged: {ways}.")
     if gone:
         names = ", ".join(path.name for path in gone)
         output.hint(f"Gone from where it was linked: {names}: {LOST_FIX}.")

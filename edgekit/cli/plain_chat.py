@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from edgekit import paths
 from edgekit.chat import settings, shorten
 from edgekit.chat.calling import LIMIT
 from edgekit.chat.events import TextPiece, ThoughtPiece, ToolAsked, ToolCallPiece
-from edgekit.chat.message import Media, Message, user
+from edgekit.chat.message import Message, user
 from edgekit.chat.permission import Permission
 from edgekit.chat.rounds import Answer, answer_with_tools
 from edgekit.chat.session import Session
 from edgekit.cli import output
 from edgekit.cli.interrupt import interruptible
+from edgekit.cli.plain_attachments import PlainAttachments
 from edgekit.cli.plain_saving import PlainSaving
 from edgekit.cli.tool_options import ask, written
 from edgekit.errors import EdgekitError, UnsupportedError
-from edgekit.tui.attachment import Attachment, read_attachment
-from edgekit.tui.clipboard import pasted_pictures
+from edgekit.tui.attachment import Attachment
 from edgekit.tui.commands import COMMANDS, parse_command
-from edgekit.tui.pasted import as_path, pasted_files
+from edgekit.tui.pasted import pasted_files
 from edgekit.tui.printable import printable
 
 PROMPT = "> "
@@ -45,10 +43,10 @@ class PlainChat:
         self._permission, self._tool_timeout = permission or Permission(asks=False), tool_timeout
         self._history = list(history)
         self._failed = False
-        self._media = [attachment.media for attachment in attachments]
+        self._attachments = PlainAttachments(session.engine, attachments)
         self._commands: dict[str, Callable[[str], None]] = {
-            "attach": self._attach,
-            "paste": self._paste,
+            "attach": self._attachments.attach,
+            "paste": self._attachments.paste,
             "system": self._system,
             "set": self._set,
             "think": self._think,
@@ -96,16 +94,24 @@ class PlainChat:
 
     def _take(self, line: str) -> None:
         if files := pasted_files(line):
-            self._attach_all(files)
+            self._attachments.add(files)
         elif command := parse_command(line):
             self._run(*command)
-        elif line or self._media:
-            media, self._media = self._media, []
-            question = user(line, *media)
-            self._saving.asked(question)
-            if kept := self._answer([*self._history, question]).messages:
-                self._history += [question, *kept]
-            self._saving.keep(self._history)
+        elif line or self._attachments.media:
+            self._ask(user(line, *self._attachments.media))
+
+    def _ask(self, question: Message) -> None:
+        self._saving.asked(question)
+        try:
+            kept = self._answer([*self._history, question]).messages
+        except EdgekitError:
+            # As in the application: they are for the next try.
+            self._attachments.tell_kept()
+            raise
+        self._attachments.clear()
+        if kept:
+            self._history += [question, *kept]
+        self._saving.keep(self._history)
 
     def _run(self, name: str, argument: str) -> None:
         if name in self._commands:
@@ -145,26 +151,6 @@ class PlainChat:
         if used > 0.9 * context:
             output.tell(f"the context is nearly full ({used} of {context}): /compact, /drop or /new make room")
 
-    def _attach(self, argument: str) -> None:
-        if not argument:
-            raise EdgekitError("say which file: /attach PATH")
-        self._attach_all(pasted_files(argument) or [as_path(argument)])
-
-    def _attach_all(self, files: Sequence[Path]) -> None:
-        for path in files:
-            attachment = read_attachment(path)
-            self._check(attachment.media)
-            self._media.append(attachment.media)
-            output.tell(printable(attachment.label))
-
-    def _check(self, media: Media) -> None:
-        engine = self._session.engine
-        if not (engine.takes_sound if media.kind == "audio" else engine.takes_pictures):
-            raise UnsupportedError(f"{engine.name} cannot take {media.path.name}")
-
-    def _paste(self, _: str) -> None:
-        self._attach_all(pasted_pictures(paths.media_directory()))
-
     def _system(self, text: str) -> None:
         self._session.system = text or None
         output.tell(f"system prompt: {printable(text)}" if text else "no system prompt")
@@ -202,7 +188,7 @@ class PlainChat:
     def _new(self, _: str) -> None:
         self._saving.leave(self._history)
         self._history.clear()
-        self._media.clear()
+        self._attachments.clear()
         output.tell("a new conversation")
 
     def _help(self, _: str) -> None:

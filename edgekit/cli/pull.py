@@ -79,8 +79,8 @@ def show(wanted: Wanted) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from edgekit.chat.damaged import is_whole
     from edgekit.chat.pull import to_download
-    from edgekit.hub.cache import is_here
 
     output.show(Text.assemble((wanted.name, "bold"), f" from {wanted.text[0].repo}"))
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -89,7 +89,7 @@ def show(wanted: Wanted) -> None:
     table.add_column(style="dim", no_wrap=True)
     for file in wanted.listed:
         away = "" if file.repo == wanted.text[0].repo else f"from {file.repo}"
-        table.add_row(f"  {file.path}", output.size(file.bytes), "is here" if is_here(file) else away)
+        table.add_row(f"  {file.path}", output.size(file.bytes), "is here" if is_whole(file) else away)
     output.show(table)
     left = to_download(wanted)
     output.hint(f"{output.size(left)} to download." if left else "All of it is here.")
@@ -120,7 +120,7 @@ def _show_end(wanted: Wanted, came: list[Pulled]) -> None:
 
 
 def _as_json(wanted: Wanted, came: list[Pulled]) -> dict[str, Any]:
-    from edgekit.hub.cache import is_here
+    from edgekit.chat.damaged import is_whole
     from edgekit.hub.names import kind
 
     brought = {one.file: one for one in came}
@@ -135,7 +135,7 @@ def _as_json(wanted: Wanted, came: list[Pulled]) -> dict[str, Any]:
                 "bytes": file.bytes,
                 "checksum": file.checksum,
                 "path": brought[file].path if file in brought else None,
-                "how": brought[file].how if file in brought else "here" if is_here(file) else "missing",
+                "how": brought[file].how if file in brought else "here" if is_whole(file) else "missing",
             }
             for file in wanted.listed
         ],

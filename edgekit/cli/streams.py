@@ -6,25 +6,11 @@ import codecs
 import io
 import os
 import sys
-import unicodedata
 from contextlib import suppress
 
+from edgekit.tui.substitutes import substitute
+
 _ERRORS = "edgekit.nearest"
-# edgekit's own signs; accents go from other letters.
-_NEAREST = {
-    "→": ">",
-    "–": "-",
-    "·": "-",
-    "±": "+-",
-    "░": ".",
-    "…": ".",
-    "•": "*",
-    "’": "'",
-    "“": '"',
-    "”": '"',
-    "│": "|",
-    "─": "-",
-}
 
 
 def open_streams() -> None:
@@ -61,12 +47,12 @@ def _nearest(problem: UnicodeError) -> tuple[str | bytes, int]:
     if "\udc80" <= letter <= "\udcff":
         # A byte of a file's name that was no letter when Python read it.
         return bytes([ord(letter) - 0xDC00]), after
-    return _NEAREST.get(letter) or _plain(letter), after
+    return substitute(letter, lambda like: _has(problem.encoding, like)), after
 
 
-def _plain(letter: str) -> str:
-    """Return a letter without its accents, and signs for lines and blocks; columns stay as wide as they are."""
-    if "\N{BOX DRAWINGS LIGHT HORIZONTAL}" <= letter <= "\N{RIGHT ONE EIGHTH BLOCK}":
-        return "+" if letter < "\N{UPPER HALF BLOCK}" else "#"
-    without = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
-    return without if len(without) == 1 else "?"
+def _has(encoding: str, text: str) -> bool:
+    try:
+        text.encode(encoding)
+        return True
+    except UnicodeError:
+        return False

@@ -4,60 +4,30 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgekit.engine import native
 from edgekit.engine.checkpoints import Checkpoint, Checkpoints
+from edgekit.engine.context import open_context
 from edgekit.engine.native import ABORTED, StopFlag, StoppedError, llama
 from edgekit.engine.projector import MediaInput
-from edgekit.errors import DoesNotFitError, EdgekitError, UnsupportedError
+from edgekit.engine.prompt import Encode, Entry, Prompt, batches, entries
+from edgekit.errors import EdgekitError, UnsupportedError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-
     from edgekit.fit.plan import Plan
-
-# A prompt: runs of tokens, and media between them.
-Prompt = Sequence[list[int] | MediaInput]
-# A medium to its embeddings, of shape (length, width of the model), float32.
-Encode = Callable[[MediaInput], "np.ndarray[Any, Any]"]
-# What stands at one position: a token, or the n-th embedding of a medium.
-Entry = int | tuple[str, int]
-
-
-def entries(prompt: Prompt) -> list[Entry]:
-    """Return what stands at each position of a prompt."""
-    out: list[Entry] = []
-    for piece in prompt:
-        out += [(piece.digest, index) for index in range(piece.length)] if isinstance(piece, MediaInput) else piece
-    return out
 
 
 class Cache:
     """A llama_context of one sequence; computes nothing twice where the sliding windows allow it."""
 
     def __init__(self, plan: Plan, model: int, *, threads: int, causal_pictures: bool) -> None:
-        params = llama.llama_context_default_params()
-        params.n_ctx, params.n_batch, params.n_ubatch, params.n_seq_max = plan.context, plan.batch, plan.ubatch, 1
-        # Only the logits of the last token and of guesses are read: a row of 262,144 for each token of a batch costs
-        # half a gigabyte.
-        params.n_outputs_max = plan.outputs
-        params.n_threads, params.n_threads_batch = threads, plan.batch_threads or threads
-        params.swa_full = False
-        # llama.cpp's own clock, which `edgekit bench` reads.
-        params.no_perf = False
-        params.flash_attn_type = int(plan.flash_attention)
-        params.type_k = getattr(llama, f"GGML_TYPE_{plan.cache_type_k}")
-        params.type_v = getattr(llama, f"GGML_TYPE_{plan.cache_type_v}")
         self.stop = StopFlag()
-        params.abort_callback, params.abort_callback_data = self.stop.callback, self.stop.data
-        native.forget_complaints()
-        self.context = llama.llama_init_from_model(model, params)
-        if not self.context:
-            raise DoesNotFitError(f"a context of {plan.context} tokens cannot be made: {native.complaints()}")
+        # A number to llama.cpp; None once it is closed.
+        self.context: Any = open_context(plan, model, threads=threads, stop=self.stop)
         # llama.cpp rounds the context up to whole pages of 256, but keeps a batch within what was asked for.
         self.size: int = min(plan.context, llama.llama_n_ctx(self.context))
         self._batch: int = min(plan.batch, llama.llama_n_batch(self.context))
@@ -124,7 +94,7 @@ class Cache:
         """
         if done:
             self._keep_checkpoint()
-        for batch in _batches(prompt, done, self._batch):
+        for batch in batches(prompt, done, self._batch):
             status = self._put_media(batch, encode) if isinstance(batch, MediaInput) else self._put(batch)
             self._settle(status, batch)
             yield len(self)
@@ -250,20 +220,3 @@ class Cache:
         if status == ABORTED:
             raise StoppedError
         raise EdgekitError(f"llama.cpp could not compute (status {status}): {native.complaints()}")
-
-
-def _batches(prompt: Prompt, done: int, size: int) -> Iterator[list[int] | MediaInput]:
-    tail = prompt[-1]
-    if isinstance(tail, MediaInput) or not tail:
-        raise EdgekitError("the chat template ends with a picture or a sound: edgekit cannot answer it")
-    at = 0
-    for piece in prompt:
-        if isinstance(piece, MediaInput):
-            if at >= done:
-                yield piece
-            at += piece.length
-            continue
-        rest = piece[max(done - at, 0) :]
-        at += len(piece)
-        for start in range(0, len(rest), size):
-            yield rest[start : start + size]

@@ -8,12 +8,21 @@ from edgekit.engine.damage import check_blocks, check_numbers, check_types, impo
 from edgekit.engine.towers import check_towers
 from edgekit.errors import FileError, UnsupportedError
 from edgekit.gguf_header import Header, read_header
-from edgekit.gguf_parts import read_parts
+from edgekit.gguf_parts import is_further_part, read_parts
 
 _PROJECTOR = "clip"
 # Architectures of MTP drafters, which run beside a model only.
 DRAFTERS = ("gemma4-assistant",)
 _DRAFTED_FOR = "gemma4"
+
+
+def check_file(path: Path) -> None:
+    """Refuse a damaged GGUF, whatever it holds: a text model or a further part of one, a drafter, a projector."""
+    header = read_header(path)
+    if header.text("general.architecture") == _PROJECTOR:
+        _check_encoders(header)
+    elif not is_further_part(header):
+        check_model(path)
 
 
 def check_model(path: Path) -> Header:
@@ -47,10 +56,14 @@ def check_projector(path: Path, model: Header) -> Header:
         raise FileError(
             f"{path} belongs to another model: its embeddings have {widths} values, those of {model.path.name} {width}"
         )
-    check_numbers(header)
-    check_types(header)
-    check_towers(header)
+    _check_encoders(header)
     return header
+
+
+def _check_encoders(projector: Header) -> None:
+    check_numbers(projector)
+    check_types(projector)
+    check_towers(projector)
 
 
 def check_drafter(path: Path, model: Header) -> Header:

@@ -13,7 +13,8 @@ from edgekit.engine.native import llama
 from edgekit.errors import DoesNotFitError, FileError
 
 if TYPE_CHECKING:
-    from edgekit.engine.cache import Cache, Entry
+    from edgekit.engine.cache import Cache
+    from edgekit.engine.prompt import Entry
     from edgekit.fit.plan import Plan
 
 

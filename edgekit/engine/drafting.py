@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import cycle, islice
 from typing import Literal, NamedTuple, Protocol
 
-from edgekit.engine.cache import Entry
+from edgekit.engine.prompt import Entry
 from edgekit.fit.settings import OUTPUTS
 
 # "auto" guesses where it measures faster, "always" wherever there is a guess.

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from edgekit.engine import native
-from edgekit.engine.cache import Cache, Prompt, entries
+from edgekit.engine.cache import Cache
 from edgekit.engine.check import check_context, check_drafter, check_model, check_projector
 from edgekit.engine.constraint import ConstrainedSampler
 from edgekit.engine.drafter import Drafter
@@ -21,6 +21,7 @@ from edgekit.engine.drafting import Drafting, Pace, PromptLookup, Way
 from edgekit.engine.loading import OnProgress, load_model, shares
 from edgekit.engine.native import llama
 from edgekit.engine.projector import MediaInput, Projector
+from edgekit.engine.prompt import Prompt, entries
 from edgekit.engine.sampling import Sampler, Sampling
 from edgekit.engine.saved_state import SavedStates
 from edgekit.engine.threads import physical_cores

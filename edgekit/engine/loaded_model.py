@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from edgekit.engine.cache import Prompt
     from edgekit.engine.media import Picture, Sound
     from edgekit.engine.projector import MediaInput
+    from edgekit.engine.prompt import Prompt
     from edgekit.engine.sampling import Sampling
     from edgekit.engine.vocabulary import Vocabulary
     from edgekit.fit.onnx_plan import OnnxPlan

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from edgekit.engine.decoders import picture_file, reason, sound_file
 from edgekit.engine.legibility import suited_tokens
 from edgekit.errors import EdgekitError, FileError, UnsupportedError
 
@@ -30,8 +29,6 @@ SAMPLE_RATE = 16_000
 # Seconds: what Gemma 4 hears at once, and what is heard in pieces of that length.
 LONGEST_PIECE = 30
 LONGEST_SOUND = 300
-# Pillow starts Ghostscript for EPS, and leaves the others to handlers or to Windows.
-_FOREIGN_FORMATS = {"EPS", "WMF", "BUFR", "GRIB", "HDF5"}
 # Shorter than one analysis frame of 20 ms there is nothing to hear, and mtmd computes with a negative length.
 _SHORTEST_SOUND = 0.1
 # Full volume is 1; squared in the spectrum, the largest floats become infinite.
@@ -118,39 +115,7 @@ def open_picture(path: Path, tokens: Budget = 280) -> Picture:
         raise
     # Pillow's readers raise whatever a damaged file leads them to: SyntaxError, RuntimeError, NotImplementedError.
     except Exception as problem:
-        raise FileError(f"cannot read the picture {path}: {_reason(problem)}") from None
-
-
-@contextmanager
-def picture_file(path: Path) -> Iterator[Image.Image]:
-    """Open a picture with Pillow's own decoders; raises what Pillow raises, its warning of a huge one included."""
-    from PIL import Image
-
-    _know_heif()
-    Image.init()
-    formats = [name for name in Image.ID if name not in _FOREIGN_FORMATS]
-    with warnings.catch_warnings():
-        # Pillow's own limit: a small file may claim any size, and is unpacked whole.
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=formats) as image:
-            yield image
-
-
-@cache
-def _know_heif() -> None:
-    # The format of telephones' cameras, where the extra `heif` is installed.
-    with suppress(ImportError):
-        from pillow_heif import register_heif_opener
-
-        register_heif_opener()
-
-
-def sound_file(path: Path) -> InputContainer:
-    """Open an audio or video file; raises what PyAV raises."""
-    import av
-
-    # FFmpeg takes any name with a colon for an address, and follows those inside playlists: files only.
-    return av.open(f"file:{path.absolute()}", options={"protocol_whitelist": "file"})
+        raise FileError(f"cannot read the picture {path}: {reason(problem)}") from None
 
 
 def prepare_picture(image: Image.Image, tokens: Budget = 280) -> Picture:
@@ -206,7 +171,7 @@ def open_sound(path: Path) -> Sound:
             pieces = list(_samples(container))
     except (av.FFmpegError, ValueError) as problem:
         raise FileError(
-            f"cannot read the sound {path}: {_reason(problem)}; give a WAV, FLAC, MP3, M4A or Ogg file"
+            f"cannot read the sound {path}: {reason(problem)}; give a WAV, FLAC, MP3, M4A or Ogg file"
         ) from None
     samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
     seconds = len(samples) / SAMPLE_RATE
@@ -232,8 +197,3 @@ def _samples(container: InputContainer) -> Iterator[np.ndarray[Any, Any]]:
             count += piece.samples
         if count > LONGEST_SOUND * SAMPLE_RATE:
             return
-
-
-def _reason(problem: Exception) -> str:
-    # Without the number that the text of a system's error begins with.
-    return getattr(problem, "strerror", None) or (str(problem).splitlines() or [type(problem).__name__])[0]

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from edgekit import paths
 
 if TYPE_CHECKING:
-    from edgekit.engine.cache import Cache, Entry
+    from edgekit.engine.cache import Cache
+    from edgekit.engine.prompt import Entry
     from edgekit.fit.plan import Plan
 
 # In bytes; states used last are dropped last.

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.engine.media import Picture, prepare_picture, sound_file
+from edgekit.engine.decoders import sound_file
+from edgekit.engine.media import Picture, prepare_picture
 from edgekit.errors import FileError
 
 if TYPE_CHECKING:

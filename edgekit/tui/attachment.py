@@ -60,7 +60,7 @@ def read_attachment(path: Path, graphics: Graphics = BLOCKS) -> Attachment:
 def _read_picture(path: Path, graphics: Graphics) -> Attachment | None:
     from PIL import Image, ImageOps
 
-    from edgekit.engine.media import picture_file
+    from edgekit.engine.decoders import picture_file
 
     room = _room(graphics)
     try:
@@ -95,7 +95,8 @@ def _room(graphics: Graphics) -> tuple[int, int]:
 def _read_sound(path: Path) -> Attachment | None:
     import av
 
-    from edgekit.engine.media import open_sound, sound_file
+    from edgekit.engine.decoders import sound_file
+    from edgekit.engine.media import open_sound
 
     try:
         with sound_file(path) as container:

@@ -15,7 +15,7 @@ from textual.widget import Widget
 from edgekit.chat.message import Message
 from edgekit.chat.saved import Settings, lasting_name, settings_of, state_name
 from edgekit.chat.session import Session
-from edgekit.errors import EdgekitError, UnsupportedError
+from edgekit.errors import EdgekitError, UnsupportedError, explain
 from edgekit.tui.asking import Asking
 from edgekit.tui.attaching import Attaching
 from edgekit.tui.attachment import Attachment
@@ -25,7 +25,7 @@ from edgekit.tui.conversation import Conversation
 from edgekit.tui.gauges import Gauges, read_gauges
 from edgekit.tui.graphics import BLOCKS, Graphics
 from edgekit.tui.model import Model
-from edgekit.tui.notice import Notice, explain
+from edgekit.tui.notice import Notice
 from edgekit.tui.past import Past
 from edgekit.tui.printable import printable
 from edgekit.tui.question import Question

@@ -6,7 +6,6 @@ import array
 import os
 import struct
 import sys
-import unicodedata
 from collections.abc import Iterable, Mapping
 
 from rich.cells import cell_len, set_cell_size
@@ -14,23 +13,14 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
+from edgekit.tui.substitutes import substitute
+
 # What a terminal calls itself there.
 _TERM = "linux"
 # linux/kd.h: read which characters the font has, as pairs of character and glyph, 16 bits each.
 _GIO_UNIMAP, _MOST = 0x4B66, 0xFFFF
 # linux/drivers/tty/vt/cp437.uni: the kernel's own font, which Raspberry Pi OS keeps.
 _KERNEL_FONT = {*map(chr, range(32, 127)), *bytes(range(128, 256)).decode("cp437"), *"•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼▶◀"}
-# What may stand for a character that is not there, the best first.
-_LIKE = {
-    one: like
-    for alike, like in (
-        *(("╭┏", "┌+"), ("╮┓", "┐+"), ("╰┗", "└+"), ("╯┛", "┘+"), ("━╍", "═="), ("┃╏", "║|")),
-        *(("▊▋▍", "▌|"), ("▎▏▕", "│|"), ("▔", "─-"), ("▁", "_"), ("▂▃", "▄_"), ("▅▆▇▉", "█#")),
-        *(("▸‣", "►>"), ("▾", "▼v"), ("▪●▣", "■•*"), ("◦⭘", "○o"), ("⭑", "*"), ("⌫", "←<"), ("⚙", "☼*"), ("✓✔", "√v")),
-        *(("✗×", "x"), ("‘’", "'"), ("“”„", '"'), ("–‑−", "-"), ("—", "─-"), ("…", ".")),
-    )
-    for one in alike
-}
 
 
 class FewGlyphs(LineFilter):
@@ -52,19 +42,8 @@ class FewGlyphs(LineFilter):
 
     def _draw(self, one: str) -> str:
         if one not in self._written:
-            self._written[one] = one if one in self._drawable else self._substitute(one)
+            self._written[one] = one if one in self._drawable else substitute(one, self._drawable.issuperset)
         return self._written[one]
-
-    def _substitute(self, one: str) -> str:
-        for like in _LIKE.get(one, ""):
-            if like in self._drawable:
-                return like
-        # A letter without its accent, a digit that stood higher: Š is S, ⁴ is 4.
-        plain = "".join(part for part in unicodedata.normalize("NFKD", one) if not unicodedata.combining(part))
-        if cell_len(plain) == cell_len(one) and self._drawable.issuperset(plain):
-            return plain
-        # Not left to the console: it counts one cell for an emoji, and for what joins two of them.
-        return set_cell_size("?", cell_len(one))
 
 
 def on_linux_console(environment: Mapping[str, str] = os.environ) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,12 +13,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList
-from textual.widgets.option_list import Option
+from textual.widgets import Input
 from textual.worker import Worker
 
 from edgekit.chat.rows import Summary
 from edgekit.errors import EdgekitError
+from edgekit.tui.conversation_list import ConversationList
 from edgekit.tui.exporting import export_conversation
 from edgekit.tui.printable import printable
 from edgekit.tui.saving import Saving
@@ -75,7 +74,6 @@ class ConversationsScreen(ModalScreen["Chosen | None"]):
     def __init__(self, saving: Saving) -> None:
         super().__init__()
         self._saving = saving
-        self._found: list[Summary] = []
         self._mode: _Mode | None = None
         self._searched = ""
         self._searching: Worker[None] | None = None
@@ -87,9 +85,7 @@ class ConversationsScreen(ModalScreen["Chosen | None"]):
         with Vertical() as box:
             box.border_title = "Conversations"
             yield Input(placeholder="search", compact=True)
-            conversations = OptionList(compact=True)
-            conversations.can_focus = False
-            yield conversations
+            yield ConversationList()
 
     def on_mount(self) -> None:
         """List them all."""
@@ -98,8 +94,7 @@ class ConversationsScreen(ModalScreen["Chosen | None"]):
 
     @property
     def _chosen(self) -> Summary | None:
-        at = self.query_one(OptionList).highlighted
-        return self._found[at] if at is not None and at < len(self._found) else None
+        return self.query_one(ConversationList).chosen
 
     def _say(self, text: str) -> None:
         self.query_one(Vertical).border_subtitle = Content(printable(text))
@@ -117,11 +112,7 @@ class ConversationsScreen(ModalScreen["Chosen | None"]):
         self._show(found, keep)
 
     def _show(self, found: list[Summary], keep: int | None) -> None:
-        self._found = found
-        shown = self.query_one(OptionList)
-        shown.set_options(Option(_lines(each, self._saving.id)) for each in found)
-        numbers = [each.id for each in found]
-        shown.highlighted = numbers.index(keep) if keep in numbers else 0 if numbers else None
+        self.query_one(ConversationList).show(found, self._saving.id, keep)
         if not found:
             self._say("nothing found · Esc closes" if self._searched else "nothing was said yet · Esc closes")
         elif self._mode is None:
@@ -135,7 +126,7 @@ class ConversationsScreen(ModalScreen["Chosen | None"]):
             self._searched = text
             self._search()
 
-    @on(OptionList.OptionHighlighted)
+    @on(ConversationList.OptionHighlighted)
     def _moved(self) -> None:
         if self._condemned is not None and self._condemned is not self._chosen:
             self._condemned = None
@@ -153,7 +144,7 @@ class ConversationsScreen(ModalScreen["Chosen | None"]):
         if self._chosen is not None:
             self.dismiss(Chosen(self._chosen.id))
 
-    @on(OptionList.OptionSelected)
+    @on(ConversationList.OptionSelected)
     def _clicked(self) -> None:
         if self._chosen and self._mode is None:
             self.dismiss(Chosen(self._chosen.id))
@@ -161,7 +152,7 @@ class ConversationsScreen(ModalScreen["Chosen | None"]):
     def action_move(self, how: str) -> None:
         """Move in the list while the cursor stays in the line."""
         if self._mode is None:
-            getattr(self.query_one(OptionList), f"action_{how}")()
+            getattr(self.query_one(ConversationList), f"action_{how}")()
 
     def action_leave(self) -> None:
         """Go back to searching; close where that is what goes on."""
@@ -230,14 +221,3 @@ class ConversationsScreen(ModalScreen["Chosen | None"]):
             return
         self._search(keep)
         self.notify(printable(f"exported to {result}" if isinstance(result, Path) else done), markup=False, timeout=4)
-
-
-def _lines(each: Summary, open_id: int | None) -> Content:
-    questions = "1 question" if each.questions == 1 else f"{each.questions} questions"
-    about = [datetime.fromtimestamp(each.changed).strftime("%Y-%m-%d %H:%M"), questions, Path(each.model).name]
-    marks = ["open"] * (each.id == open_id) + ["unsent text"] * each.unsent
-    title = Content.styled(printable(" ".join(each.title.split())), "bold")
-    parts = [title, Content("\n"), Content.styled("  " + " · ".join(filter(None, [*about, *marks])), "dim")]
-    if each.excerpt:
-        parts.append(Content.styled(f"\n  {printable(each.excerpt)}", "dim italic"))
-    return Content.assemble(*parts)

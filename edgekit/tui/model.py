@@ -15,7 +15,7 @@ from edgekit.chat.message import Message
 from edgekit.chat.permission import Permission
 from edgekit.chat.rounds import Answer, answer_with_tools
 from edgekit.chat.session import Session
-from edgekit.engine.cache import entries
+from edgekit.engine.prompt import entries
 from edgekit.tui.feed import Emit, Feed
 
 Progress = tuple[float, float, str]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from edgekit.errors import EdgekitError
 from edgekit.tui.printable import printable
 
 _MARKS = {"error": "✗", "done": "·"}
@@ -16,10 +15,3 @@ class Notice(Static):
 
     def __init__(self, text: str, kind: str = "done") -> None:
         super().__init__(Content(f"{_MARKS[kind]} {printable(' '.join(text.split()))}"), classes=kind)
-
-
-def explain(problem: Exception) -> str:
-    """Return the line that says what went wrong."""
-    if isinstance(problem, EdgekitError):
-        return str(problem)
-    return f"unexpected {type(problem).__name__}: {problem}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from edgekit.chat import asked
 from edgekit.chat.message import Message
 from edgekit.chat.saved import Saved, Settings, apply
 from edgekit.errors import EdgekitError
@@ -117,7 +118,7 @@ class Past:
         self._screen.turns.check_not_answering()
         if self._screen.asking.draft:
             raise EdgekitError("send or clear first what is typed")
-        position(self._screen.history, message)
+        asked.position(self._screen.history, message)
         attachments = await attachments_of(message, self._screen.graphics)
         self.edited = message
         self._screen.asking.fill(message.text, attachments, _EDITING)
@@ -132,7 +133,7 @@ class Past:
     async def regenerate(self) -> None:
         """Ask the last question again."""
         self._screen.turns.check_not_answering()
-        message = self.question(None)
+        message = asked.question(self._screen.history, None)
         attachments = await attachments_of(message, self._screen.graphics)
         self._screen.turns.ask(message.text, attachments, instead=message)
 
@@ -142,7 +143,7 @@ class Past:
         history = self._screen.history
         if not history:
             raise EdgekitError("there is nothing to fork yet")
-        del history[self._end(message) :]
+        del history[asked.end(history, message) :]
         await self._saving.fork(history)
         await self.show()
         self._screen.asking.begin("", ())
@@ -159,15 +160,6 @@ class Past:
         path = await export_conversation(self._saving, self._id(), words)
         await self._screen.say(Notice(f"exported to {path}"), follow=True)
 
-    def question(self, number: int | None) -> Message:
-        """Return the question of a number, counted from 1; the last one for None."""
-        questions = [message for message in self._screen.history if message.role == "user"]
-        if not questions:
-            raise EdgekitError("nothing was asked yet")
-        if number is not None and not 1 <= number <= len(questions):
-            raise EdgekitError(f"there is no question {number}: there are {len(questions)}")
-        return questions[-1 if number is None else number - 1]
-
     async def cut(self, message: Message) -> None:
         """Take a question and what came after it from the screen: it is asked again."""
         conversation, history = self._screen.query_one(Conversation), self._screen.history
@@ -176,7 +168,7 @@ class Past:
                 await conversation.cut(widget)
                 return
         # It stands before the first that is shown.
-        await recall(conversation, history[: position(history, message)], self._screen.graphics)
+        await recall(conversation, history[: asked.position(history, message)], self._screen.graphics)
 
     async def _complaining(self, work: Awaitable[None]) -> None:
         try:
@@ -192,11 +184,6 @@ class Past:
             raise EdgekitError("nothing was said yet")
         return self._saving.id
 
-    def _end(self, message: Message | None) -> int:
-        history = self._screen.history
-        start = position(history, message) + 1 if message else len(history)
-        return next((at for at in range(start, len(history)) if history[at].role == "user"), len(history))
-
     async def show(self) -> None:
         """Draw the history in place of what stands on the screen."""
         await recall(self._screen.query_one(Conversation), self._screen.history, self._screen.graphics)
@@ -207,11 +194,3 @@ class Past:
         attachments, problems = await readable_attachments(files, self._screen.graphics)
         self._screen.asking.begin(unsent.text, attachments)
         return problems
-
-
-def position(history: Sequence[Message], message: Message) -> int:
-    """Return where a message stands; EdgekitError where it was dropped."""
-    for at, one in enumerate(history):
-        if one is message:
-            return at
-    raise EdgekitError("this question is no longer part of the conversation")

@@ -7,6 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+# Instead of a path behind /attach: nothing goes with the next question any more.
+NO_FILES = "none"
+
 
 def pasted_files(text: str) -> list[Path]:
     """Return the files whose paths the text is made of; none where any word is no file."""

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from edgekit.chat import settings
+from edgekit.chat.asked import question
 from edgekit.chat.presets import PRESETS
 from edgekit.chat.shorten import LONGEST_NUMBER
 from edgekit.errors import EdgekitError
 from edgekit.tui.notice import Notice
-from edgekit.tui.pasted import as_path, pasted_files
+from edgekit.tui.pasted import NO_FILES, as_path, pasted_files
 from edgekit.tui.tasks import ask_preset, save_boxes
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ async def run_command(screen: ChatScreen, name: str, argument: str) -> None:
 
 
 async def _attach(screen: ChatScreen, argument: str) -> None:
-    if argument:
+    if argument == NO_FILES:
+        screen.asking.chips.take()
+    elif argument:
         screen.attaching.attach(pasted_files(argument) or [as_path(argument)])
     else:
         screen.action_attach()
@@ -84,11 +87,11 @@ async def _export(screen: ChatScreen, words: str) -> None:
 
 
 async def _edit(screen: ChatScreen, number: str) -> None:
-    screen.past.begin(screen.past.edit(screen.past.question(_number(number))))
+    screen.past.begin(screen.past.edit(question(screen.history, _number(number))))
 
 
 async def _fork(screen: ChatScreen, number: str) -> None:
-    screen.past.begin(screen.past.fork(screen.past.question(_number(number)) if number else None))
+    screen.past.begin(screen.past.fork(question(screen.history, _number(number)) if number else None))
 
 
 async def _regenerate(screen: ChatScreen, _: str) -> None:

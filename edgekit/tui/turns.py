@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.worker import Worker
 
 from edgekit.chat import rounds, shorten
+from edgekit.chat.asked import position
 from edgekit.chat.events import Finished
 from edgekit.chat.message import Message, user
 from edgekit.chat.saved import Draft
@@ -17,7 +18,6 @@ from edgekit.tui.attachment import Attachment
 from edgekit.tui.boxed import show_boxes
 from edgekit.tui.model import Model
 from edgekit.tui.notice import Notice
-from edgekit.tui.past import position
 from edgekit.tui.question import Question
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from oracles.conversations import conversation
 from edgekit.chat.calling import tool_result
 from edgekit.chat.message import Media, Message, Text, ToolCall, system, user
 from edgekit.chat.prompt import build_prompt, template_messages
-from edgekit.engine.cache import entries
 from edgekit.engine.media import Picture, Sound
 from edgekit.engine.projector import MediaInput
+from edgekit.engine.prompt import entries
 from edgekit.engine.template import ChatTemplate
 
 CONVERSATIONS = 200

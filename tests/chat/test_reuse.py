@@ -21,9 +21,9 @@ from edgekit import paths
 from edgekit.chat.events import Finished, TextPiece, ThoughtPiece
 from edgekit.chat.message import Media, Message, user
 from edgekit.chat.session import Session
-from edgekit.engine.cache import entries
 from edgekit.engine.drafting import Pace, Way
 from edgekit.engine.engine import Engine
+from edgekit.engine.prompt import entries
 from edgekit.engine.sampling import Sampling
 
 CONVERSATIONS = int(os.environ.get("EDGEKIT_CONVERSATIONS", "25"))

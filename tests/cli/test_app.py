@@ -61,6 +61,20 @@ def test_an_error_is_one_line(monkeypatch, capsys, problem, line):
     assert capsys.readouterr().err == line
 
 
+@pytest.mark.parametrize(
+    ("debug", "said"),
+    [
+        ("", "error: No space left on device: out.gguf\n"),
+        ("1", "OSError: [Errno 28] No space left on device: 'out.gguf'\n"),
+    ],
+)
+def test_an_error_that_ends_a_running_model_is_told_as_any_other(environment, debug, said):
+    code = "from edgekit.cli import chat; chat._end_at_once(OSError(28, 'No space left on device', 'out.gguf'))"
+    line, asked = [sys.executable, "-c", code], environment | {"EDGEKIT_DEBUG": debug}
+    done = subprocess.run(line, capture_output=True, text=True, env=asked, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+
+
 def test_debug_shows_the_traceback(monkeypatch):
     def fail(**_: object) -> None:
         raise FileError("x")

@@ -100,6 +100,30 @@ def test_an_error_in_a_pipe_is_one_line_and_the_rest_goes_on(edgekit: Command, l
     assert len(result.stdout.splitlines()) == 1
 
 
+def test_what_is_attached_stays_for_the_next_try(edgekit: Command) -> None:
+    picture = paths.demo_samples() / "red-circle.png"
+    lines = (f"/attach {picture}", "word " * 1000, "What is in this picture?", "What are you?")
+    result = edgekit("chat", "--plain", "--temperature", 0, "--context", 512, stdin="\n".join(lines))
+    assert result.returncode == 1
+    still, error = result.stderr.splitlines()[2:4]
+    assert still.startswith("> still attached: ")
+    assert "red-circle.png · 400x300" in still
+    assert "error: the conversation takes" in error
+    of_picture, of_itself = result.stdout.splitlines()
+    assert "red circle" in of_picture
+    # It went with one question.
+    assert "circle" not in of_itself
+
+
+def test_what_is_attached_is_let_go_of(edgekit: Command) -> None:
+    picture = paths.demo_samples() / "red-circle.png"
+    lines = (f"/attach {picture}", "/attach none", "What is in this picture?")
+    result = edgekit("chat", "--plain", "--temperature", 0, stdin="\n".join(lines))
+    assert result.returncode == 0, result.stderr
+    assert "nothing is attached\n" in result.stderr
+    assert "red circle" not in result.stdout
+
+
 class Console:
     """A terminal that shows nothing but what was written to it."""
 

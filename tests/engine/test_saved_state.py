@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from edgekit import paths
-from edgekit.engine.cache import entries
 from edgekit.engine.engine import Engine
 from edgekit.engine.media import prepare_picture
+from edgekit.engine.prompt import entries
 from edgekit.engine.sampling import Sampling
 
 GREEDY = Sampling(temperature=0, max_tokens=40)

@@ -14,6 +14,12 @@ def publish(server, q8_plan):
     server.add(PROJECTORS, {PROJECTOR: q8_plan.projector.read_bytes()})
 
 
+def spoil(client):
+    """Overwrite the model's first bytes: it is as large as before."""
+    with client.file(E2B, E2B_FILE).open("r+b") as file:
+        file.write(b"not a GGUF any more")
+
+
 def test_edgekit_alone_says_what_to_type_next(client, server, q8_plan):
     publish(server, q8_plan)
     done = client()
@@ -23,6 +29,10 @@ def test_edgekit_alone_says_what_to_type_next(client, server, q8_plan):
     assert f"edgekit chat {NAME}" not in done.stdout
     assert client("pull", NAME).returncode == 0
     assert f"Here already:\n  edgekit chat {NAME}\n" in client().stdout
+    spoil(client)
+    alone = client().stdout
+    assert "Here already" not in alone
+    assert f"\n  edgekit pull {NAME}\n  edgekit models remove {NAME}\n" in alone.partition("Damaged, to be")[2]
 
 
 def test_the_shell_completes_names(client, server, q8_plan):

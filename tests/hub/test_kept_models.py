@@ -159,4 +159,31 @@ def test_a_damaged_model_is_listed_as_such(client, published):
     client("pull", NAME)
     client.file(E2B, E2B_FILE).resolve().write_bytes(b"GGUF")
     assert listed(client)[NAME]["template"] == "damaged"
+    advice = f"{NAME} is damaged: `edgekit pull {NAME}` gets it anew, `edgekit models remove {NAME}` removes it."
+    assert " ".join(client("models").stderr.split()) == advice
     assert client("models", "remove", NAME, "--yes").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("repo", "spoilt", "cut"),
+    [(E2B, E2B_FILE, False), (PROJECTORS, PROJECTOR, True)],
+    ids=["overwritten-model", "cut-projector"],
+)
+def test_what_was_damaged_is_not_here_and_comes_anew(client, published, q8_plan, repo, spoilt, cut):
+    client("pull", NAME)
+    whole = client.file(repo, spoilt).read_bytes()
+    client.file(repo, spoilt).write_bytes(whole[:100_000] if cut else bytes(64) + whole[64:])
+    times = client.file(repo, spoilt).stat()
+    offline = client("pull", NAME, HF_HUB_OFFLINE="1")
+    line = assert_one_line_error(offline)
+    assert f"{NAME} is here and damaged ({spoilt}): `edgekit pull {NAME}` brings it anew" in line
+    assert offline.stdout == ""
+    assert client.file(repo, spoilt).stat().st_atime_ns == times.st_atime_ns
+    planned = json.loads(client("pull", NAME, "--dry-run", "--json").stdout)["files"]
+    assert {one["file"] for one in planned if one["how"] == "missing"} == {spoilt}
+    before = sum(published.sent.values())
+    done = client("pull", NAME)
+    assert (done.returncode, sum(published.sent.values()) - before) == (0, len(whole))
+    assert f"{len(whole) / 2**20:.1f} MiB to download." in done.stderr
+    assert client.file(repo, spoilt).read_bytes() == whole
+    assert f"edgekit chat {NAME}" in client("pull", NAME, HF_HUB_OFFLINE="1").stdout

@@ -3,6 +3,7 @@
 Of edgekit's wheel alone, without what it needs: that takes seconds. `packaging/test_deb.sh` installs the whole.
 """
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -19,15 +20,16 @@ from edgekit import __version__
 _SITE = f"./usr/lib/edgekit/lib/python{targets.PYTHON}/site-packages"
 
 
+def build(out: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deb, "WORK", out)
+        return deb.build(targets.TARGETS["aarch64"], [wheelhouse.edgekit_wheel(out)], out)
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory) -> Path:
     needed("dpkg-deb", "dpkg")
-    out = tmp_path_factory.mktemp("dist")
-    patch = pytest.MonkeyPatch()
-    patch.setattr(deb, "WORK", out)
-    wheel = wheelhouse.edgekit_wheel(out)
-    yield deb.build(targets.TARGETS["aarch64"], [wheel], out)
-    patch.undo()
+    return build(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,33 @@ def test_says_what_it_is_and_needs(package):
     assert _field(package, "Architecture") == "arm64"
     minor = sys.version_info.minor
     assert f"python3 (>= 3.{minor}), python3 (<< 3.{minor + 1})" in _field(package, "Depends")
+
+
+def test_two_builds_of_a_commit_are_the_same(package, tmp_path, monkeypatch):
+    # Later, elsewhere, and as somebody whose files nobody else may read.
+    monkeypatch.setenv("PYTHONHASHSEED", "1")
+    before = os.umask(0o077)
+    try:
+        again = build(tmp_path)
+    finally:
+        os.umask(before)
+    for one, other in zip(*(sorted(folder.glob("*edgekit*")) for folder in (package.parent, tmp_path)), strict=True):
+        if one.is_file():
+            assert (one.name, one.read_bytes()) == (other.name, other.read_bytes())
+    assert again.stat().st_size == package.stat().st_size
+
+
+def test_the_date_is_the_one_that_is_asked_for_or_the_commit_s(members, monkeypatch):
+    asked = ["git", "-C", str(targets.ROOT), "log", "-1", "--format=%ct"]
+    # A source archive has none.
+    is_checkout = (targets.ROOT / ".git").exists()
+    committed = subprocess.check_output(asked, text=True).strip() if is_checkout else targets.NO_COMMIT
+    assert {str(int(member.mtime)) for member in members.values()} == {committed}
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    assert targets.source_date() == "1700000000"
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    monkeypatch.setattr(targets, "ROOT", targets.ROOT / "packaging")
+    assert targets.source_date() == targets.NO_COMMIT
 
 
 def test_runs_nothing_when_installed_or_removed(package, tmp_path):

@@ -53,6 +53,10 @@ class TestPicture:
             await person.sees("drawn shape.png · 400x300")
             await person.press("backspace")
             await person.until(lambda: not person.app.screen.query(Chip), "the file taken off again")
+            await person.send(f"/attach {dropped}")
+            await person.until(lambda: bool(person.app.screen.query(Chip)), "the file attached again")
+            await person.send("/attach none")
+            await person.until(lambda: not person.app.screen.query(Chip), "all files taken off")
 
     async def test_the_attach_key_opens_the_folders(self, chat: OpenChat, red_circle: Path) -> None:
         async with chat() as person:
@@ -178,6 +182,11 @@ class TestCommands:
             assert composer.text == ""
             await person.press("up")
             assert composer.text == "/nothing"
+
+    async def test_what_the_system_says_is_told_as_by_every_command(self, chat: OpenChat) -> None:
+        async with chat() as person:
+            await person.app.chat.complain(OSError(28, "No space left on device", "kept.bin"))
+            await person.sees("✗ No space left on device: kept.bin")
 
     async def test_new_forgets_the_conversation(self, chat: OpenChat) -> None:
         async with chat() as person:

@@ -11,8 +11,8 @@ from edgekit.chat.response import ResponseParser
 from edgekit.chat.verification.divergence import Floats, log_probabilities
 from edgekit.chat.verification.questions import Question, prompt, questions
 from edgekit.convert.progress import Progress
-from edgekit.engine.cache import Prompt
 from edgekit.engine.engine import Engine
+from edgekit.engine.prompt import Prompt
 from edgekit.engine.sampling import Sampling
 from edgekit.fit.plan import Plan
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from edgekit import paths
 from edgekit.chat.message import Media, user
 from edgekit.chat.session import Session
-from edgekit.engine.cache import Prompt
 from edgekit.engine.engine import Engine
+from edgekit.engine.prompt import Prompt
 from edgekit.errors import UnsupportedError
 
 _TEXTS = ("Who are you?", "What can you do?", "Write two sentences about the sea.", "What is 17 + 25?")

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.engine.cache import Encode, Entry, Prompt, entries
 from edgekit.engine.onnx.key_values import KeyValues
 from edgekit.engine.onnx.runtime import Graph, Run
 from edgekit.engine.projector import MediaInput
+from edgekit.engine.prompt import Encode, Entry, Prompt, entries
 from edgekit.fit.onnx_plan import BATCH
 
 # Of all rows of logits, where the graph computes them after each token.

@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.engine.cache import Prompt, entries
 from edgekit.engine.check import check_trained
 from edgekit.engine.media import Picture
 from edgekit.engine.onnx.adapter import read_adapter
@@ -20,6 +19,7 @@ from edgekit.engine.onnx.runtime import Graph, Run, check_version, stoppable
 from edgekit.engine.onnx.sampling import LogitsSampler
 from edgekit.engine.onnx.template import chat_template
 from edgekit.engine.onnx.vocabulary import OnnxVocabulary
+from edgekit.engine.prompt import Prompt, entries
 from edgekit.engine.threads import physical_cores
 from edgekit.errors import UnsupportedError
 
