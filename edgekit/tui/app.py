@@ -143,7 +143,7 @@ class ChatApp(App[Exception]):
                     action = partial(screen.run_action, f"{owner}.{binding.action}")
                     yield SystemCommand(binding.description, f"Key {key_names(self.key_table[name])}", action)
             for command in COMMANDS:
-                yield SystemCommand(command.usage, command.help, partial(self.chat.begin_command, command))
+                yield SystemCommand(command.usage, command.help, partial(self.chat.asking.begin_command, command))
         yield from super().get_system_commands(screen)
 
     def get_line_filters(self) -> Sequence[LineFilter]:

@@ -13,7 +13,6 @@ from edgekit import paths
 from edgekit.errors import UnsupportedError
 from edgekit.tui.attach import AttachScreen
 from edgekit.tui.attachment import Attachment, read_attachment
-from edgekit.tui.chips import Chips
 from edgekit.tui.clipboard import pasted_pictures
 from edgekit.tui.graphics import Graphics
 from edgekit.tui.microphone import Recording
@@ -80,7 +79,7 @@ class Attaching:
     async def _attach_one(self, path: Path) -> None:
         attachment = await asyncio.to_thread(read_attachment, path, self._graphics)
         self._check_taken(attachment)
-        self._screen.query_one(Chips).add(attachment)
+        self._screen.asking.chips.add(attachment)
 
     async def _browse(self) -> None:
         path = await self._screen.app.push_screen_wait(AttachScreen(self._folder))

@@ -13,13 +13,13 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from edgekit.chat.message import Message
-from edgekit.chat.saved import Draft, Settings, lasting_name, settings_of, state_name
+from edgekit.chat.saved import Settings, lasting_name, settings_of, state_name
 from edgekit.chat.session import Session
 from edgekit.errors import EdgekitError, UnsupportedError
+from edgekit.tui.asking import Asking
 from edgekit.tui.attaching import Attaching
 from edgekit.tui.attachment import Attachment
 from edgekit.tui.chips import Chips
-from edgekit.tui.commands import Command, parse_command
 from edgekit.tui.composer import Composer
 from edgekit.tui.conversation import Conversation
 from edgekit.tui.gauges import Gauges, read_gauges
@@ -27,11 +27,9 @@ from edgekit.tui.graphics import BLOCKS, Graphics
 from edgekit.tui.model import Model
 from edgekit.tui.notice import Notice, explain
 from edgekit.tui.past import Past
-from edgekit.tui.pasted import pasted_files
 from edgekit.tui.printable import printable
 from edgekit.tui.question import Question
 from edgekit.tui.saving import Saving
-from edgekit.tui.slash import run_command
 from edgekit.tui.status import StatusLine
 from edgekit.tui.turns import Turns
 from edgekit.tui.welcome import Welcome
@@ -78,10 +76,11 @@ class ChatScreen(Screen[None]):
             None,
             lasting_name(model_name()),
             self._settings,
-            lambda: self.draft,
+            lambda: self.asking.draft,
             self._hear,
             held=conversation is not None,
         )
+        self.asking = Asking(self)
         self.past = Past(self, self.saving)
         self.turns = Turns(self, model)
         self.attaching = Attaching(self, model, folder, graphics)
@@ -109,13 +108,6 @@ class ChatScreen(Screen[None]):
         return self._model.session
 
     @property
-    def draft(self) -> Draft:
-        """Return what is typed and attached; a command's name is none of it."""
-        text, attachments = self.query_one(Composer).text, self.query_one(Chips).attachments
-        is_command = text.startswith("/") and " " not in text
-        return Draft("" if is_command else text, tuple(attachment.media for attachment in attachments))
-
-    @property
     def loaded_session(self) -> Session | None:
         """Return the session; None while the model is being loaded."""
         return self._model.session
@@ -124,18 +116,18 @@ class ChatScreen(Screen[None]):
         """Lay them out from top to bottom."""
         with Conversation():
             yield self._welcome()
-        yield Chips()
-        yield Composer()
+        yield self.asking.chips
+        yield self.asking.composer
         yield StatusLine()
 
     def on_mount(self) -> None:
         """Let a person type at once."""
-        self.query_one(Composer).focus()
+        self.asking.composer.focus()
         self.past.begin(self._open_first())
         self.set_interval(_LOOK, self._look)
 
     async def _open_first(self) -> None:
-        self.query_one(Chips).add(*self._first)
+        self.asking.chips.add(*self._first)
         if self._conversation is None:
             await self.past.tell_unsent()
         else:
@@ -182,24 +174,11 @@ class ChatScreen(Screen[None]):
 
     def show_answering(self, answering: bool) -> None:
         """Show that a turn is going on, or that it is over."""
-        composer = self.query_one(Composer)
+        composer = self.asking.composer
         composer.set_class(answering, "busy")
         composer.border_subtitle = "Esc stops" if answering else ""
         if not answering or self._model.loaded.is_set():
             self.status.change(activity="reading" if answering else "")
-
-    def begin_command(self, command: Command) -> None:
-        """Run a command that was chosen from the palette, or let a person type its argument."""
-        if command.waits_for_enter:
-            self.query_one(Composer).begin(f"/{command.name} ")
-        else:
-            self.run_worker(self._run_command(command.name, ""))
-
-    async def _run_command(self, name: str, argument: str) -> None:
-        try:
-            await run_command(self, name, argument)
-        except EdgekitError as problem:
-            await self.complain(problem)
 
     async def say(self, widget: Widget, *, follow: bool = False) -> None:
         """Append to the conversation; `follow` returns to its end first."""
@@ -209,34 +188,6 @@ class ChatScreen(Screen[None]):
     async def complain(self, problem: Exception) -> None:
         """Say in one line what went wrong, and go on."""
         await self.say(Notice(explain(problem), "error"), follow=True)
-
-    def attach(self, paths: Sequence[Path]) -> None:
-        """Attach files to the next question."""
-        self.attaching.attach(paths)
-
-    def give_back(self, text: str, attachments: Sequence[Attachment]) -> None:
-        """Put a question that could not be asked back where it was typed."""
-        self.query_one(Composer).give_back(text)
-        self.query_one(Chips).add(*attachments)
-
-    def take_composer(self) -> tuple[str, tuple[Attachment, ...]]:
-        """Empty what is typed and attached; returns it."""
-        composer = self.query_one(Composer)
-        text = composer.text
-        composer.clear()
-        composer.border_title = ""
-        return text, self.query_one(Chips).take()
-
-    def begin_composer(self, text: str, attachments: Sequence[Attachment]) -> None:
-        """Put a question before what is typed."""
-        self.query_one(Chips).add(*attachments)
-        self.query_one(Composer).begin(text)
-
-    def fill_composer(self, text: str, attachments: Sequence[Attachment], title: str = "") -> None:
-        """Put a question in place of what is typed."""
-        self.take_composer()
-        self.begin_composer(text, attachments)
-        self.query_one(Composer).border_title = title
 
     @on(Composer.Changed)
     @on(Chips.Changed)
@@ -249,57 +200,15 @@ class ChatScreen(Screen[None]):
 
     @on(Composer.Submitted)
     async def _submitted(self, event: Composer.Submitted) -> None:
-        chips, composer, text = self.query_one(Chips), self.query_one(Composer), event.text.strip()
-        files = pasted_files(text)
-        try:
-            command = None if files else parse_command(text)
-        except EdgekitError as problem:
-            # As after every command that fails: Up brings it back.
-            composer.remember(event.text)
-            await self.complain(problem)
-            return
-        is_empty = not (text or chips.attachments or self.attaching.reading)
-        if not files and not command and (self.answering or is_empty):
-            composer.take_back(event.text)
-            return
-        composer.remember(event.text)
-        try:
-            if files:
-                self.attach(files)
-            elif command:
-                await self._run_command(*command)
-            else:
-                composer.border_title = ""
-                instead, self.past.edited = self.past.edited, None
-                if self.attaching.reading or self.past.at_work:
-                    self.run_worker(self._ask_later(text, instead))
-                else:
-                    self.turns.ask(text, chips.take(), instead)
-        except EdgekitError as problem:
-            await self.complain(problem)
-
-    async def _ask_later(self, text: str, instead: Message | None) -> None:
-        """Ask once the conversation is open and what was attached is read; give the question back where that fails."""
-        await self.past.over()
-        chips = self.query_one(Chips)
-        try:
-            if await self.attaching.read() and not self.answering:
-                self.turns.ask(text, chips.attachments, instead)
-                chips.take()
-                return
-        except EdgekitError as problem:
-            await self.complain(problem)
-        else:
-            self.past.edited = instead
-        self.give_back(text, ())
+        await self.asking.submit(event.text)
 
     @on(Composer.Dropped)
     def _dropped(self, event: Composer.Dropped) -> None:
-        self.attach(event.paths)
+        self.attaching.attach(event.paths)
 
     @on(Composer.RemovedLast)
     def _removed_last(self) -> None:
-        self.query_one(Chips).remove_last()
+        self.asking.chips.remove_last()
 
     def action_attach(self) -> None:
         """Choose a file."""
@@ -312,7 +221,7 @@ class ChatScreen(Screen[None]):
 
     def action_copy_or_stop(self) -> None:
         """Copy what is selected; stop the answer where nothing is."""
-        selected = self.query_one(Composer).selected_text or self.get_selected_text()
+        selected = self.asking.composer.selected_text or self.get_selected_text()
         if selected:
             self.app.copy_to_clipboard(selected)
         elif self.answering:

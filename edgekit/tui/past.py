@@ -63,11 +63,11 @@ class Past:
         await screen.turns.stop()
         screen.keep_state()
         await self._saving.hold()
-        left = screen.take_composer()
+        left = screen.asking.take()
         try:
             await self._open(id, with_settings=True)
         except EdgekitError:
-            screen.fill_composer(*left)
+            screen.asking.fill(*left)
             raise
         finally:
             self._saving.resume()
@@ -115,18 +115,18 @@ class Past:
     async def edit(self, message: Message) -> None:
         """Put an earlier question back into the composer; Enter asks it from there."""
         self._screen.turns.check_not_answering()
-        if self._screen.draft:
+        if self._screen.asking.draft:
             raise EdgekitError("send or clear first what is typed")
         position(self._screen.history, message)
         attachments = await attachments_of(message, self._screen.graphics)
         self.edited = message
-        self._screen.fill_composer(message.text, attachments, _EDITING)
+        self._screen.asking.fill(message.text, attachments, _EDITING)
 
     def leave_edit(self) -> bool:
         """Leave a question as it was; returns whether one was being edited."""
         was, self.edited = self.edited is not None, None
         if was:
-            self._screen.fill_composer("", ())
+            self._screen.asking.fill("", ())
         return was
 
     async def regenerate(self) -> None:
@@ -145,7 +145,7 @@ class Past:
         del history[self._end(message) :]
         await self._saving.fork(history)
         await self.show()
-        self._screen.begin_composer("", ())
+        self._screen.asking.begin("", ())
         await self._screen.say(Notice(f"this is a copy now: conversation {self._saving.id}"), follow=True)
 
     async def rename(self, title: str) -> None:
@@ -205,7 +205,7 @@ class Past:
         unsent = saved.state.unsent
         files = [medium.path for medium in unsent.media]
         attachments, problems = await readable_attachments(files, self._screen.graphics)
-        self._screen.begin_composer(unsent.text, attachments)
+        self._screen.asking.begin(unsent.text, attachments)
         return problems
 
 

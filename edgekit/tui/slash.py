@@ -30,7 +30,7 @@ async def run_command(screen: ChatScreen, name: str, argument: str) -> None:
 
 async def _attach(screen: ChatScreen, argument: str) -> None:
     if argument:
-        screen.attach(pasted_files(argument) or [as_path(argument)])
+        screen.attaching.attach(pasted_files(argument) or [as_path(argument)])
     else:
         screen.action_attach()
 

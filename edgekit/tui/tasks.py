@@ -10,7 +10,6 @@ from edgekit.chat.presets import Wish, preset
 from edgekit.errors import EdgekitError
 from edgekit.tui.attachment import Attachment
 from edgekit.tui.boxed import save_boxed
-from edgekit.tui.chips import Chips
 from edgekit.tui.notice import Notice
 from edgekit.tui.pasted import as_path
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 async def ask_preset(screen: ChatScreen, name: str, argument: str) -> None:
     """Ask a preset's question about what is attached, or about what the conversation holds."""
     screen.turns.check_not_answering()
-    chips, chosen = screen.query_one(Chips), preset(name)
+    chips, chosen = screen.asking.chips, preset(name)
     media = [attachment.media for attachment in chips.attachments]
     media = media or [medium for message in screen.history for medium in message.media]
     spoken = {"transcribe": {"source": argument}, "translate": {"target": argument}}

@@ -117,7 +117,7 @@ class Turns:
             if instead:
                 await screen.past.show()
             # Before the line that says why: who reads that finds the question in its place.
-            screen.give_back(text, attachments)
+            screen.asking.give_back(text, attachments)
             await screen.complain(problem)
         screen.show_answering(False)
 
