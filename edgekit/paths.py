@@ -15,6 +15,14 @@ def _shipped(name: str) -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / name
 
 
+def exists(path: Path) -> bool:
+    """Return whether a path exists and one may look for it."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
+
+
 def profiles_directory() -> Path:
     """Return the folder that holds machines/*.toml and models/*.toml."""
     return _shipped("profiles")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit import __version__, paths
-from edgekit.errors import FileError
+from edgekit.errors import DoesNotFitError, FileError
 
 if TYPE_CHECKING:
     from edgekit.convert.progress import Progress
@@ -35,14 +35,24 @@ def demo_files(name: str, progress: Progress) -> tuple[Path, Path]:
 def _convert(checkpoint: Path, adapters: tuple[Path, ...], folder: Path, progress: Progress) -> None:
     from edgekit.convert.job import ConvertJob, convert
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    advice = "name another cache folder with XDG_CACHE_HOME"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    except OSError as problem:
+        why = f"the bundled model cannot be made in {folder.parent} ({problem.strerror})"
+        raise FileError(f"{why}: {advice}") from problem
     try:
         name = "-".join((checkpoint.name, *(adapter.name for adapter in adapters)))
         convert(ConvertJob(checkpoint, made, adapters, (_QUANTIZATION,), name=name), progress)
         # Another process may have been faster: its folder holds the same.
         if not folder.is_dir():
             made.rename(folder)
+    except DoesNotFitError as problem:
+        # Of --out and --quant, which the converter speaks of, chat and run know nothing.
+        raise DoesNotFitError(
+            f"the disk of {folder.parent} has no room for the bundled model: free some space, or {advice}"
+        ) from problem
     finally:
         shutil.rmtree(made, ignore_errors=True)
 

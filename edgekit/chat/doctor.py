@@ -61,9 +61,11 @@ def diagnose(models: Sequence[Path] = ()) -> Diagnosis:
 def cache_problems() -> Iterator[Problem]:
     """Yield what is wrong with the folder of downloaded models."""
     folder = paths.models_directory()
-    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    existing = next(one for one in (folder, *folder.absolute().parents) if paths.exists(one))
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
         yield Problem("cache_not_writable", f"{folder} cannot be written: no model can be pulled; set HF_HUB_CACHE")
+    if not _is_open(folder):
+        return
     if partly := unfinished():
         left = size(sum(path.stat().st_size for path in partly))
         yield Problem(
@@ -85,7 +87,14 @@ def _named(models: Sequence[Path]) -> Iterator[tuple[Path, list[Problem]]]:
             yield projector, _of_file(projector, path)
 
 
+def _is_open(folder: Path) -> bool:
+    """Return whether one may look into a folder, which need not exist."""
+    return paths.exists(folder) and folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+
+
 def _downloaded() -> Iterator[tuple[Path, list[Problem]]]:
+    if not _is_open(paths.models_directory()):
+        return
     # repository, commit, file: huggingface_hub's layout.
     for path in sorted(paths.models_directory().glob("models--*/snapshots/*/**/*.gguf")):
         if path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -69,7 +70,8 @@ def find_plan(
         if is_onnx_folder(model):
             raise UnsupportedError(f"{name} is a folder of ONNX files: this takes a GGUF file")
         if model.is_dir() and any(model.glob("*.safetensors")):
-            raise FileError(f"{name} is a checkpoint: `edgekit convert {name}` makes a GGUF file of it, which runs")
+            command = f"edgekit convert {shlex.quote(name)}"
+            raise FileError(f"{name} is a checkpoint: `{command}` makes a GGUF file of it, which runs")
     header, machine = check_model(model), probe()
     context = context or min(usual, trained_context(header) or usual)
     check_context(header, context)

@@ -48,7 +48,12 @@ def _next(outputs: Sequence[Output]) -> str:
         return f"edgekit convert {shlex.quote(str(made.path.parent))}, or load that folder in vLLM, MLX or transformers"
     if made.kind == "drafter":
         return f"edgekit modelfile MODEL.gguf --drafter {shlex.quote(str(made.path))}"
-    return f'edgekit run {shlex.quote(str(made.path))} "Who are you?"'
+    return f'edgekit run {_argument(made.path)} "Who are you?"'
+
+
+def _argument(path: Path) -> str:
+    """Return a path as a shell takes it for an argument, and no option."""
+    return shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))
 
 
 def _kept(outputs: Sequence[Output]) -> str:

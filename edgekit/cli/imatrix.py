@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -50,4 +51,4 @@ def command(
         output.json_object({**made, "seconds": monotonic() - start})
         return
     output.show(f"{path}: {len(found)} weights, measured on {count * context} tokens")
-    output.hint(f"Next: edgekit convert CHECKPOINT --quant IQ2_M --imatrix {path}")
+    output.hint(f"Next: edgekit convert CHECKPOINT --quant IQ2_M --imatrix {shlex.quote(str(path))}")

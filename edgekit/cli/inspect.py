@@ -24,7 +24,7 @@ def command(
     from edgekit.cli import inspect_view, output
     from edgekit.convert.inspection import comparable, compare, inspect, inspect_pair
 
-    path = bundled(path)
+    path, other = bundled(path), other and bundled(other)
     if other is not None and comparable(path, other):
         with output.progress("Comparing") as step:
             comparison = compare(path, other, step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +61,7 @@ def command(
     if create:
         ollama_view.hand_over(create, made, out, {}, quiet=False)
     else:
-        output.hint(f"Next: ollama create NAME -f {out}")
+        output.hint(f"Next: ollama create NAME -f {shlex.quote(str(out))}")
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -39,6 +39,12 @@ def general(directory: Path, name: str | None, plans: Sequence[TensorPlan]) -> d
         read_json(directory / _GENERATION, "copy it from the base model")
     counts = _parameters(plans)
     try:
+        (name or directory.name).encode()
+    except UnicodeEncodeError:
+        raise FileError(
+            f"the name of {directory} is no text that a GGUF can hold: choose another with --name"
+        ) from None
+    try:
         found = gguf.Metadata.load(None, directory, name, counts[0])
         # The gguf package learned to read this one after 0.19.
         if found.sampling_penalty_repeat is None:
@@ -89,12 +95,17 @@ def _value(value: object, type: GGUFValueType) -> keys.Value:
     return made
 
 
+def _readable(name: str) -> str:
+    """Return a folder's name as text; bytes that are none of UTF-8 stand in Python's string as lone surrogates."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def own(base: str, adapters: list[tuple[str, float, str]], ledger: list[str]) -> dict[str, keys.Value]:
     """Return edgekit's own keys; `adapters` are names, weights and digests, `ledger` has a line for each key."""
-    made = {"edgekit.version": keys.text(__version__), "edgekit.base": keys.text(base)}
+    made = {"edgekit.version": keys.text(__version__), "edgekit.base": keys.text(_readable(base))}
     if adapters:
         names, weights, digests = zip(*adapters, strict=True)
-        made["edgekit.adapters"] = keys.array(GGUFValueType.STRING, names)
+        made["edgekit.adapters"] = keys.array(GGUFValueType.STRING, [_readable(name) for name in names])
         made["edgekit.adapters.weight"] = keys.array(GGUFValueType.FLOAT32, weights)
         made["edgekit.adapters.sha256"] = keys.array(GGUFValueType.STRING, digests)
         made["edgekit.ledger"] = keys.array(GGUFValueType.STRING, ledger)

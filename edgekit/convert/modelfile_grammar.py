@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -83,8 +84,9 @@ def parameter(name: str, value: str) -> Value:
     try:
         if kind is int and re.fullmatch(r"[+-]?\d+", value, re.ASCII):
             return int(value)
-        if kind is float:
-            return float(value)
+        # Go reads nan, too, and then cannot send it on as JSON.
+        if kind is float and math.isfinite(number := float(value)):
+            return number
     except ValueError:
         pass
     if kind is str and value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -25,7 +26,8 @@ def quantization_aware_name(checkpoint: Path, adapters: Sequence[Path] = ()) -> 
 
 
 def _names(checkpoint: Path, adapters: Sequence[Path]) -> Iterator[str]:
-    yield checkpoint.resolve().name
+    # Not resolve(), which raises something else in each Python where links go round.
+    yield Path(os.path.realpath(checkpoint)).name
     # What is missing or damaged is refused when it is converted.
     with suppress(FileError):
         yield str(read_json(checkpoint / "config.json", "").get("_name_or_path", ""))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from gguf import GGMLQuantizationType as Type
+from gguf.quants import dequantize
 
 from edgekit.convert.gguf_file import row_bytes
 from edgekit.convert.merging import Merging
@@ -31,6 +32,11 @@ _PLAIN = 9
 _MERGED = 32
 # The first number that F16 rounds to infinity: half a step above its largest, 65504.
 F16_INFINITE = 65520.0
+# Types without scales in F16: what they cannot hold is checked elsewhere, or does not exist.
+_SCALELESS = (Type.F32, Type.BF16, Type.F16, Type.MXFP4)
+# From here on, the scale of every other type is infinite: Q6_K's reach farthest, to 65504 * 128 * 32.
+_LARGEST_SCALED = 3e8
+_TOO_LARGE = "{name} has values, or an importance, too large for {type}: choose BF16, or a smaller weight of an adapter"
 
 
 @dataclass(frozen=True)
@@ -79,10 +85,15 @@ class Block(Task):
         """Read, merge and quantize."""
         rows = self.plan.rows(self.start, self.stop, self.merging.apply)
         check_values(self.plan, rows)
-        is_unbounded = self.plan.unbounded or Type.F16 not in self.types
-        too_large = not is_unbounded and bool(np.abs(rows).max(initial=0) >= F16_INFINITE)
-        pairs = zip(self.types, self.group.targets, strict=True)
-        return Pieces([quantize(type, rows, self._importance(target)) for type, target in pairs], too_large)
+        largest = 0.0 if self.plan.unbounded else float(np.abs(rows).max(initial=0))
+        made = []
+        for type, target in zip(self.types, self.group.targets, strict=True):
+            importance = self._importance(target)
+            check_range(self.plan.name, type, largest, importance)
+            made.append(quantize(type, rows, importance))
+            if largest >= F16_INFINITE:
+                check_scales(self.plan.name, type, made[-1], rows.shape[-1])
+        return Pieces(made, largest >= F16_INFINITE and Type.F16 in self.types)
 
     @cached_property
     def _values(self) -> int:
@@ -123,6 +134,27 @@ def stream(found: Sequence[Block], writers: Mapping[Path, ShardWriter], room: in
         done += block.bytes
         progress(done, total, block.plan.name)
     return list(too_large)
+
+
+def check_range(name: str, type: Type, largest: float, importance: Floats | None) -> None:
+    """Raise FileError where values overflow in ggml's search for scales, which then aborts (IQ types)."""
+    if type in _SCALELESS:
+        return
+    weight = 0.0 if importance is None else float(importance.max(initial=0))
+    # A row of a block at most, weighed by importance and size.
+    if largest >= _LARGEST_SCALED or largest**3 * weight * 256 >= float(np.finfo(np.float32).max):
+        raise FileError(_TOO_LARGE.format(name=name, type=type.name))
+
+
+def check_scales(name: str, type: Type, made: memoryview, width: int) -> None:
+    """Raise FileError where the scale of a quantized block became infinite, as llama-quantize does."""
+    if type in _SCALELESS:
+        return
+    # Slow, and asked only of values that no trained model has.
+    with np.errstate(over="ignore", invalid="ignore"):
+        read = dequantize(np.frombuffer(made, np.uint8).reshape(-1, row_bytes(type, width)), type)
+    if not np.isfinite(read).all():
+        raise FileError(_TOO_LARGE.format(name=name, type=type.name))
 
 
 def check_values(plan: TensorPlan, rows: Floats) -> None:

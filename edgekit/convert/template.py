@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,16 @@ def chat_templates(directory: Path, tokenizer_config: dict[str, Any]) -> dict[st
         return {Keys.Tokenizer.CHAT_TEMPLATE: keys.text(found)}
     if not isinstance(found, list):
         return {}
-    named = {str(entry["name"]): str(entry["template"]) for entry in found if isinstance(entry, dict)}
+    named = {_key(str(entry["name"])): str(entry["template"]) for entry in found if isinstance(entry, dict)}
     made = {Keys.Tokenizer.CHAT_TEMPLATE: keys.text(named.pop("default"))} if "default" in named else {}
     if named:
         made[Keys.Tokenizer.CHAT_TEMPLATES] = keys.array(GGUFValueType.STRING, list(named))
     return made | {Keys.Tokenizer.CHAT_TEMPLATE_N.format(name=name): keys.text(text) for name, text in named.items()}
+
+
+def _key(name: str) -> str:
+    """Return a template's name as gguf's writer spells it in a key."""
+    return re.sub(r"[^A-Za-z0-9]", "_", name)
 
 
 def _from_files(directory: Path) -> object:

@@ -78,6 +78,8 @@ def collect(
 
 def read_text(path: Path) -> str:
     """Return the text of a file; raises FileError where it is missing or no UTF-8."""
+    if path.exists() and not path.is_file():
+        raise FileError(f"{path} is no file: name a text")
     try:
         return path.read_text(encoding="utf-8")
     except OSError as problem:

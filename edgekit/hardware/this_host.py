@@ -50,7 +50,7 @@ def this_host() -> Host:
 
 def _disk_free() -> int | None:
     folder = paths.models_directory()
-    while not folder.exists():
+    while not paths.exists(folder):
         folder = folder.parent
     try:
         return shutil.disk_usage(folder).free

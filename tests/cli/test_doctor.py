@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import gguf
+from needed import needed
 from one_line import assert_one_line_error
 from oracles.pico import q8_plan
 
@@ -75,3 +79,15 @@ def test_probe_tells_what_llama_cpp_lists(edgekit) -> None:
     assert {"zram_total", "swap_total", "limit"} <= set(told["memory"])
     assert "efficiency_cores" in told["processor"]
     assert told["system"] == "Linux"
+
+
+def test_a_cache_that_nobody_may_look_into_is_a_finding(environment: dict[str, str], tmp_path: Path) -> None:
+    caches = tmp_path / "caches"
+    caches.mkdir(mode=0o000)
+    # Root looks into every folder, unless it gives that up.
+    as_others = [needed("setpriv", "util-linux"), "--bounding-set=-dac_override,-dac_read_search"]
+    line = [*(as_others if os.geteuid() == 0 else []), sys.executable, "-m", "edgekit", "doctor", "--json"]
+    cache = {"HF_HUB_CACHE": str(caches / "huggingface" / "hub")}
+    ran = subprocess.run(line, capture_output=True, text=True, env=environment | cache, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "cache_not_writable" in [one["name"] for one in json.loads(ran.stdout)["findings"]]

@@ -1,4 +1,4 @@
-"""What llama.cpp takes for granted of Gemma 3 and 3n, and reads from no file: another value is refused by name."""
+"""What llama.cpp takes for granted of Gemma 3, 3n and 4, and reads from no file: another value is refused by name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from oracles import tiny_checkpoint
 from safetensors.torch import load_file, save_file
 
 from edgekit.convert.job import ConvertJob, convert
@@ -66,3 +67,11 @@ def test_what_an_adapter_does_to_a_tower_that_is_not_written_is_said(checkpoint:
     assert [line for line in result.warnings if line.startswith("no ears")]
     merged = convert(ConvertJob(base, tmp_path / "merged", (adapter,), to="safetensors"))
     assert {entry.status for entry in merged.ledger} == {"merged"}
+
+
+def test_layers_that_share_keys_from_elsewhere_are_refused(checkpoint: Made, tmp_path: Path) -> None:
+    # Layers 0 to 3 are their own: the third is the last global one, where llama.cpp takes the fourth.
+    base = tiny_checkpoint.write(tmp_path / "base", tiny_checkpoint.Shape(shared=2))
+    with pytest.raises(UnsupportedError, match="2 layers share keys and values"):
+        convert(ConvertJob(base, tmp_path / "out"))
+    assert convert(ConvertJob(base, tmp_path / "onnx", (), ("fp32",), to="onnx")).outputs

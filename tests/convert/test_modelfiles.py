@@ -201,6 +201,7 @@ def test_the_command_takes_parameters_and_a_parser_that_asks_for_no_thoughts(con
         ("nonsense=1", "Ollama knows no parameter 'nonsense'"),
         ("mirostat=1", "Ollama knows no parameter 'mirostat'"),
         ("top_k=1.5", "top_k is of type int"),
+        ("temperature=nan", "temperature is of type float"),
         ("stop=", "stop is a text"),
     ],
 )

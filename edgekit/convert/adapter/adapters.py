@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+
+import numpy as np
 
 from edgekit.convert.adapter.appended import Appended
 from edgekit.convert.adapter.changes import Change, Untrained
@@ -17,6 +18,7 @@ from edgekit.convert.adapter.vocabulary import check_filled, grow
 from edgekit.convert.checkpoint import Checkpoint, Weight
 from edgekit.errors import AdapterError
 
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
 _ORPHAN = "it repeats a change of the token embeddings, which is not made"
 
 
@@ -88,7 +90,8 @@ class Adapters:
         return found
 
     def _add(self, directory: Path, weight: float) -> None:
-        if not math.isfinite(weight) or weight == 0:
+        # The file keeps the weight, in single precision.
+        if not 0 < abs(weight) <= _LARGEST_FLOAT:
             raise AdapterError(f"{directory} cannot be merged with weight {weight:g}: give another, or leave it out")
         adapter = Adapter(directory, weight)
         self._open.callback(adapter.close)

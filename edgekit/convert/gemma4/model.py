@@ -58,6 +58,11 @@ class Gemma4(Model):
         """Raise FileError where a tower is not what config.json promises: llama.cpp would crash on the file."""
         self._towers.check()
 
+    @property
+    def has_template(self) -> bool:
+        """See Model; a shape that only llama.cpp cannot compute is no matter here."""
+        return Keys.Tokenizer.CHAT_TEMPLATE in self.tokenizer.metadata
+
     def text_metadata(self) -> dict[str, keys.Value]:
         """Return architecture, shape, tokenizer and template."""
         architecture = {Keys.General.ARCHITECTURE: keys.text(text.architecture(self.config.text))}

@@ -15,6 +15,7 @@ from edgekit.convert.names import HEAD
 from edgekit.convert.plan import TensorPlan
 from edgekit.convert.tables import Expected, Part, Row, Sizes, expect, expect_layer
 from edgekit.convert.text_rows import LAYER_ROWS, MODEL_ROWS, OF_KV
+from edgekit.errors import UnsupportedError
 
 _ROWS = {
     **MODEL_ROWS,
@@ -111,8 +112,10 @@ def _rope_factors(config: TextConfig) -> np.ndarray[tuple[int], np.dtype[np.floa
 
 
 def metadata(config: TextConfig) -> dict[str, keys.Value]:
-    """Return the keys that tell llama.cpp the model's shape."""
+    """Return the keys that tell llama.cpp the model's shape; UnsupportedError for one that it would abort over."""
     attention = config.attention
+    if config.backbone_size is None:
+        _check_sources(config)
     made = {
         Keys.LLM.BLOCK_COUNT: keys.u32(config.layers),
         Keys.LLM.CONTEXT_LENGTH: keys.u32(config.context),
@@ -144,6 +147,22 @@ def metadata(config: TextConfig) -> dict[str, keys.Value]:
         made[Keys.LLM.EMBEDDING_LENGTH_OUT] = keys.u32(config.backbone_size)
         made[Keys.LLM.NEXTN_PREDICT_LAYERS] = keys.u32(config.layers)
     return {key.format(arch=architecture(config)): value for key, value in made.items()}
+
+
+def _check_sources(config: TextConfig) -> None:
+    """Raise UnsupportedError where a shared layer's keys are not those that llama.cpp takes for it.
+
+    transformers takes the last own layer of its kind, llama.cpp (llama-model.cpp, n_layer_kv_from_start) the last own
+    layer for global ones, and the one before for those with a window.
+    """
+    own, sliding = config.own_kv_layers, config.attention.sliding
+    for kind in set(sliding[own:]):
+        given = own - (2 if kind else 1)
+        if given < 0 or sliding[given] != kind or kind in sliding[given + 1 : own]:
+            raise UnsupportedError(
+                f"{config.attention.kv_shared} layers share keys and values, and the last two before them are not one "
+                "with a window and one without: llama.cpp's Gemma 4 cannot; --to onnx can"
+            )
 
 
 def _feed_forward(config: TextConfig) -> keys.Value:

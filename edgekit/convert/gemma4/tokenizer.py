@@ -51,8 +51,9 @@ class Tokenizer:
         self.content = read_json(directory / "tokenizer.json", advice)
         self.config = read_json(directory / "tokenizer_config.json", advice)
         legacy = directory / "special_tokens_map.json"
-        if legacy.is_file() and "added_tokens_decoder" not in self.config:
-            self.config |= read_json(legacy, advice)
+        is_read = legacy.is_file() and "added_tokens_decoder" not in self.config
+        # transformers reads it for the kinds of tokens, gguf for no token's task.
+        self._legacy = read_json(legacy, advice) if is_read else {}
         try:
             self.tokens = self._tokens()
             self.metadata = self._metadata()
@@ -93,11 +94,12 @@ class Tokenizer:
 
     def _special_texts(self) -> Iterator[str]:
         defaults = _GEMMA_DEFAULTS if str(self.config.get("tokenizer_class", "")).startswith("GemmaTokenizer") else {}
-        for key, value in (defaults | self.config).items():
+        config = self.config | self._legacy
+        for key, value in (defaults | config).items():
             # transformers treats any key that ends so as naming a special token.
             if key.endswith("_token") and (text := content(value)):
                 yield text
-        extra = self.config.get("extra_special_tokens") or self.config.get("additional_special_tokens") or ()
+        extra = config.get("extra_special_tokens") or config.get("additional_special_tokens") or ()
         for value in extra.values() if isinstance(extra, dict) else extra:
             if text := content(value):
                 yield text

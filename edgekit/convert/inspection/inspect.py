@@ -88,6 +88,11 @@ def is_adapter(folder: Path) -> bool:
 def _check_exists(path: Path) -> None:
     if not path.exists():
         raise FileError(f"{path} does not exist: name a checkpoint, an adapter, a GGUF or a Modelfile")
+    if not (path.is_file() or path.is_dir()):
+        # Such a one may be waited for, or never end.
+        raise FileError(
+            f"{path} is no file but a pipe or a device: name a checkpoint, an adapter, a GGUF or a Modelfile"
+        )
 
 
 def _inspect_checkpoint(path: Path) -> Report:

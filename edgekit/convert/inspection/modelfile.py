@@ -49,7 +49,8 @@ def read_modelfile(path: Path) -> list[tuple[str, str]]:
     Raises FileError where it would refuse the file.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")[:_LONGEST]
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_LONGEST)
     except (OSError, ValueError) as problem:
         raise FileError(f"{path} cannot be read as text: name a Modelfile, a GGUF or a folder") from problem
     try:
