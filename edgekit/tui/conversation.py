@@ -38,6 +38,8 @@ class Conversation(VerticalScroll):
 
     async def restart(self, welcome: Widget) -> None:
         """Show nothing but the welcome."""
-        await self.remove_children()
+        # First: emptied, what is anchored scrolls above its first row, and stays there once it is let go.
         self.anchor(False)
+        await self.remove_children()
+        self.scroll_to(y=0, animate=False, force=True, immediate=True, release_anchor=False)
         await self.mount(welcome)

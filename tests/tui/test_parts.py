@@ -12,7 +12,9 @@ from edgekit.chat.message import Message, Text, ToolCall
 from edgekit.tui import prose
 from edgekit.tui.answer import Answer
 from edgekit.tui.app import ChatApp
+from edgekit.tui.conversation import Conversation
 from edgekit.tui.feed import Emit, Feed
+from edgekit.tui.notice import Notice
 from edgekit.tui.printable import printable
 from edgekit.tui.prose import MarkdownPart, Prose
 from edgekit.tui.status import Status, gauge
@@ -99,6 +101,31 @@ async def test_a_long_list_has_no_gaps() -> None:
         rows = ["".join(part.text for part in strip) for strip in app.screen._compositor.render_strips()]
         assert len(shown.query(MarkdownPart)) > 1
         assert all(f"item {number}" in rows[number] for number in range(40))
+
+
+async def test_a_new_conversation_is_shown_from_its_top() -> None:
+    class ConversationApp(AnswerApp):
+        def compose(self) -> ComposeResult:
+            yield Conversation()
+
+    app = ConversationApp()
+    async with app.run_test(size=(60, 12)) as pilot:
+        conversation = app.query_one(Conversation)
+        for number in range(30):
+            await conversation.add(Notice(f"line {number}"), follow=True)
+        await pilot.pause()
+        await conversation.remove_children()
+        # On a slow board the screen is laid out between any two steps, and more than once.
+        app.screen._refresh_layout()
+        await pilot.pause()
+        await conversation.restart(Notice("welcome"))
+        await pilot.pause()
+        assert "welcome" in app.text
+        assert conversation.scroll_offset.y == 0
+        for number in range(30):
+            await conversation.add(Notice(f"line {number}"), follow=True)
+        await pilot.pause()
+        assert "line 29" in app.text
 
 
 def test_printable_keeps_newlines_and_tabs() -> None:
