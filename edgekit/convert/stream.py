@@ -85,7 +85,8 @@ class Block(Task):
         """Read, merge and quantize."""
         rows = self.plan.rows(self.start, self.stop, self.merging.apply)
         check_values(self.plan, rows)
-        largest = 0.0 if self.plan.unbounded else float(np.abs(rows).max(initial=0))
+        # Without a copy of the block, as abs() would make.
+        largest = 0.0 if self.plan.unbounded else float(max(rows.max(initial=0), -rows.min(initial=0)))
         made = []
         for type, target in zip(self.types, self.group.targets, strict=True):
             importance = self._importance(target)
