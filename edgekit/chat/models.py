@@ -61,6 +61,8 @@ def find_plan(
     unless by `force`.
     """
     found: Path | None = None
+    if not name.strip():
+        raise FileError("name a model: a GGUF file, a name such as gemma-4-E2B-it:Q4_0, or demo")
     if name in DEMO_NAMES:
         model, found = demo_files(name, progress)
     elif not Path(name).exists() and (here := find_here(name)):

@@ -51,7 +51,11 @@ class Merging:
 
     def apply(self, tensor: str, rows: Floats, start: int) -> Floats:
         """Return rows of a weight, beginning at row `start`, with every change added and rounded once."""
-        return self.exact(tensor, rows, start).astype(np.float32) if self.touches(tensor) else rows
+        if not self.touches(tensor):
+            return rows
+        # Whoever asked refuses what became infinite.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.exact(tensor, rows, start).astype(np.float32)
 
     def exact(self, tensor: str, rows: Floats, start: int) -> Doubles:
         """Return what `apply` does before it rounds: base + sum of weight * (what an adapter makes of it - base)."""

@@ -84,7 +84,7 @@ class Block(Task):
     def make(self) -> Pieces:
         """Read, merge and quantize."""
         rows = self.plan.rows(self.start, self.stop, self.merging.apply)
-        check_values(self.plan, rows)
+        check_values(self.plan, rows, self.merging)
         # Without a copy of the block, as abs() would make.
         largest = 0.0 if self.plan.unbounded else float(max(rows.max(initial=0), -rows.min(initial=0)))
         made = []
@@ -158,9 +158,12 @@ def check_scales(name: str, type: Type, made: memoryview, width: int) -> None:
         raise FileError(_TOO_LARGE.format(name=name, type=type.name))
 
 
-def check_values(plan: TensorPlan, rows: Floats) -> None:
+def check_values(plan: TensorPlan, rows: Floats, merging: Merging) -> None:
     """Raise FileError where rows hold NaN or infinity; a clipped layer's bound may be infinite."""
     if np.isfinite(rows).all() or (plan.unbounded and not np.isnan(rows).any()):
         return
     name = plan.weight.name if plan.weight else plan.name
-    raise FileError(f"{name} holds NaN or infinity: the checkpoint is damaged or its training diverged")
+    # What an adapter itself holds was checked when it was read.
+    merged = any(merging.touches(weight.name) for weight in plan.weights)
+    what = "an adapter's alpha or weight is too large" if merged else "its training diverged"
+    raise FileError(f"{name} holds NaN or infinity: the checkpoint is damaged, or {what}")

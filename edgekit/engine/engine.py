@@ -199,6 +199,8 @@ class Engine:
         """Return what would let the model take pictures and sounds, to follow "takes no pictures"; may be empty."""
         if self._projector is not None:
             return ""
+        if beside := sorted(self.model_path.parent.glob("*mmproj*.gguf")):
+            return f": {beside[0].name} beside it is damaged or of another model; name its own with --projector"
         return " without its projector: put the mmproj file beside it or name it with --projector"
 
     def metadata(self, key: str) -> str:

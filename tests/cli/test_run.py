@@ -219,3 +219,14 @@ def test_the_page_takes_no_question(edgekit, tmp_path, arguments, named):
 def test_the_page_of_a_folder_that_is_not_there(edgekit, tmp_path):
     line = assert_one_line_error(edgekit("run", "--web", "--port", "0", tmp_path / "nope"))
     assert "nope does not exist" in line
+
+
+def test_a_damaged_projector_beside_a_model_is_named(edgekit, model, red_circle, tmp_path):
+    (tmp_path / "m.gguf").symlink_to(model)
+    (tmp_path / "mmproj-m.gguf").write_bytes(b"GGUF")
+    result = edgekit("run", tmp_path / "m.gguf", "What is this?", "--image", red_circle)
+    assert "mmproj-m.gguf beside it is damaged or of another model" in assert_one_line_error(result)
+
+
+def test_an_empty_name_is_no_folder(edgekit):
+    assert "name a model" in assert_one_line_error(edgekit("run", "", "hi"))

@@ -434,6 +434,15 @@ def test_an_adapter_for_another_model_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_an_alpha_that_makes_weights_infinite_is_refused(
+    adapter: Path, checkpoint: Made, tmp_path: Path, refusal: Refusal
+) -> None:
+    edit(copy(adapter, tmp_path / "adapter") / CONFIG, lora_alpha=1e300)
+    line = refusal("convert", checkpoint("tiny"), "--adapter", tmp_path / "adapter", "--out", tmp_path / "out")
+    assert "an adapter's alpha or weight is too large" in line
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_adapter_given_twice_is_refused(adapter: Path, checkpoint: Made, tmp_path: Path, refusal: Refusal) -> None:
     again = adapter.parent / "." / adapter.name
     given = ("--adapter", adapter, "--adapter", f"{again}/")

@@ -78,7 +78,7 @@ class Rows(Task):
     def make(self) -> Pieces:
         """Read, merge and encode."""
         rows = self.plan.rows(self.start, self.stop, self.merging.apply)
-        check_values(self.plan, rows)
+        check_values(self.plan, rows, self.merging)
         halves = not self.plan.unbounded and any(one.encoding.bits == 16 for one in self.stored)
         too_large = halves and bool(np.abs(rows).max(initial=0) >= F16_INFINITE)
         return Pieces([piece for one in self.stored for piece in self._encoded(one, rows)], too_large)
