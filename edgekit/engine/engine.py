@@ -199,9 +199,10 @@ class Engine:
         """Return what would let the model take pictures and sounds, to follow "takes no pictures"; may be empty."""
         if self._projector is not None:
             return ""
+        without = " without its projector"
         if beside := sorted(self.model_path.parent.glob("*mmproj*.gguf")):
-            return f": {beside[0].name} beside it is damaged or of another model; name its own with --projector"
-        return " without its projector: put the mmproj file beside it or name it with --projector"
+            return f"{without}: {beside[0].name} beside it was not loaded, `edgekit inspect` says whether it is damaged"
+        return f"{without}: put the mmproj file beside it or name it with --projector"
 
     def metadata(self, key: str) -> str:
         """Return a value of the file's header as text, or ""."""

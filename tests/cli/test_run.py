@@ -225,7 +225,7 @@ def test_a_damaged_projector_beside_a_model_is_named(edgekit, model, red_circle,
     (tmp_path / "m.gguf").symlink_to(model)
     (tmp_path / "mmproj-m.gguf").write_bytes(b"GGUF")
     result = edgekit("run", tmp_path / "m.gguf", "What is this?", "--image", red_circle)
-    assert "mmproj-m.gguf beside it is damaged or of another model" in assert_one_line_error(result)
+    assert "mmproj-m.gguf beside it was not loaded" in assert_one_line_error(result)
 
 
 def test_an_empty_name_is_no_folder(edgekit):
