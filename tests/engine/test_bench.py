@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from oracles.pico_onnx import onnx_folder
 
 from edgekit.engine import tune as tune_module
 from edgekit.engine.bench import Work, measure, suited
-from edgekit.engine.loops import OwnLoop
+from edgekit.engine.loops import OwnLoop, TimedModel
 from edgekit.engine.native import StoppedError, llama
+from edgekit.engine.onnx.engine import OnnxEngine
+from edgekit.engine.onnx.timed import TimedOnnx
 from edgekit.engine.timed_llama import BareLoop, TimedLlama
 from edgekit.engine.tune import Trial, Way, tune
 from edgekit.errors import UnsupportedError
+from edgekit.fit.onnx_plan import OnnxPlan
+
+__all__ = ["onnx_folder"]
 
 WORK = Work(depths=(0, 96), prompt=40, generate=6, repetitions=2)
 
@@ -29,8 +36,19 @@ def engine(q8_engine):
     return q8_engine
 
 
-def test_every_test_is_repeated_after_every_depth(engine):
-    samples = list(measure(TimedLlama(engine), WORK, silent, threading.Event()))
+@pytest.fixture(params=["GGUF", "fp32", "q4"])
+def timed(request) -> Iterator[TimedModel]:
+    """The bundled model as a file and as a folder of ONNX files."""
+    if request.param == "GGUF":
+        yield TimedLlama(request.getfixturevalue("engine"))
+        return
+    folder = request.getfixturevalue("onnx_folder")
+    with OnnxEngine.open(OnnxPlan(folder, request.param, context=WORK.context, threads=1)) as opened:
+        yield TimedOnnx(opened)
+
+
+def test_every_test_is_repeated_after_every_depth(timed):
+    samples = list(measure(timed, WORK, silent, threading.Event()))
     assert [(one.test, one.depth, one.tokens) for one in samples] == [
         ("prefill", 0, 40),
         ("decode", 0, 6),
@@ -42,9 +60,9 @@ def test_every_test_is_repeated_after_every_depth(engine):
         assert all(rate > 0 for rate in (*one.edgekit, *one.alone, one.ratio))
 
 
-def test_progress_ends_where_the_work_does(engine):
+def test_progress_ends_where_the_work_does(timed):
     heard: list[tuple[float, float]] = []
-    list(measure(TimedLlama(engine), WORK, lambda done, total, text: heard.append((done, total)), threading.Event()))
+    list(measure(timed, WORK, lambda done, total, text: heard.append((done, total)), threading.Event()))
     assert heard == sorted(heard)
     assert heard[-1] == (WORK.size, WORK.size)
 

@@ -34,23 +34,6 @@ def keys(engine: OnnxEngine, length: int) -> list[np.ndarray]:
     return [buffer[:, :, :length].copy() for buffer in engine.decoder.keys._buffers.values()]
 
 
-def test_every_test_is_repeated_after_every_depth(engine):
-    heard: list[tuple[float, float]] = []
-    report = lambda done, total, text: heard.append((done, total))  # noqa: E731
-    samples = list(measure(TimedOnnx(engine), WORK, report, threading.Event()))
-    assert [(one.test, one.depth, one.tokens) for one in samples] == [
-        ("prefill", 0, 40),
-        ("decode", 0, 6),
-        ("prefill", 96, 40),
-        ("decode", 96, 6),
-    ]
-    for one in samples:
-        assert len(one.edgekit) == len(one.alone) == 2
-        assert all(rate > 0 for rate in (*one.edgekit, *one.alone, one.ratio))
-    assert heard == sorted(heard)
-    assert heard[-1] == (WORK.size, WORK.size)
-
-
 def test_onnxruntime_alone_computes_what_edgekit_does(engine):
     model, stop = TimedOnnx(engine), threading.Event()
     list(model.read(KNOWN, stop))

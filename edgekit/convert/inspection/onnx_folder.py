@@ -21,7 +21,8 @@ _MIB = 1 << 20
 def inspect_onnx(path: Path, progress: Progress) -> Report:
     """Describe a folder, whose files are read where their checksums lie beside them.
 
-    Raises FileError and UnsupportedError where it holds no Gemma 4 that can be run."""
+    Raises FileError and UnsupportedError where it holds no Gemma 4 that can be run.
+    """
     folder = check_folder(path)
     text = folder.text_config
     template = _template(folder)
